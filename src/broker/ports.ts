@@ -1,0 +1,173 @@
+/** What the verbs of the broker need of the world outside. Adapters implement these; `serve.ts` introduces them. */
+
+import type { AuditEvent, AuditFact } from '#domain/audit-event.ts'
+import type { Activation, DeadReason, Ending, EndReason, Grant, GrantState } from '#domain/grant.ts'
+import type { Claims } from '#domain/job-identity.ts'
+import type { NumericDate } from '#domain/numeric-date.ts'
+import type { Policy } from '#domain/policy.ts'
+import type { Provider } from '#domain/provider.ts'
+import type { Refusal } from '#domain/refusal.ts'
+
+/** Seconds since the epoch, with milliseconds as a fraction. */
+export type Clock = () => NumericDate
+
+/** Bytes from a cryptographic source. */
+export type Random = (length: number) => Uint8Array
+
+/** What the configuration says now. Replaced as a whole when it is reloaded; read it once per request. */
+export interface Rules {
+  readonly policies: readonly Policy[]
+  readonly providers: ReadonlyMap<string, Provider>
+}
+
+/** The providers' real keys. */
+export interface Credentials {
+  /** `null`: none is there; the provider is not ready. The value was checked to be fit for a header. */
+  read(provider: string): string | null
+}
+
+/** Till as relying party. */
+export interface TokenVerifier {
+  /**
+   * @returns the claims and whether this issuer's tokens may lack `check_run_id`; or `token_invalid`, one text for all
+   *   reasons, or `issuer_keys_unavailable`
+   */
+  verify(token: string): Promise<VerifiedToken | Refusal>
+}
+
+export interface VerifiedToken {
+  readonly kind: 'verified'
+  readonly claims: Claims
+  readonly jti: string
+  readonly expiresAt: NumericDate
+  readonly checkRunId: 'required' | 'optional'
+}
+
+/** Signs receipts. */
+export interface Signer {
+  /** A compact JWS (EdDSA, RFC 8037) over the payload's JSON. */
+  sign(payload: unknown): Promise<string>
+  /** The public keys, as a JWK Set. */
+  publicKeys(): { readonly keys: readonly Record<string, string>[] }
+}
+
+/**
+ * The one door to stored state. Every change of a grant and the audit event that records it are one transaction, and a
+ * promise resolves only when that transaction is on disk, unless it says otherwise.
+ *
+ * Every method rejects with {@link StorageUnavailable} when the outcome is not certain to be on disk.
+ */
+export interface Ledger {
+  /** Records a new grant, if the token, the job and the limits of the policy allow it. */
+  mint(entry: MintEntry): Promise<MintOutcome>
+  /** Records that a verified token got no key. The token is consumed all the same. */
+  refuseMint(entry: MintRefusal): Promise<'recorded' | 'token_replayed' | 'limit_exceeded'>
+  /** The grant of the key with this SHA-256 digest, alive or ended. `null`: there never was one. */
+  find(keyDigest: Uint8Array): Promise<Grant | null>
+  findById(id: string): Promise<Grant | null>
+  /** What changes of a grant, as it is now. Time's own endings (expiry, idleness) are recorded by this, if they came. */
+  state(grant: Grant, now: NumericDate): Promise<GrantState>
+  /**
+   * Spends one activation in a transaction with its audit event. Calls that wait at the same time share one commit.
+   * A refusal is recorded too, but not waited for.
+   */
+  charge(grant: Grant, request: RequestRecord, now: NumericDate): Promise<Activation>
+  /** Whether a free request may pass: the key is alive and not spent. Commits nothing. */
+  admitFree(grant: Grant, now: NumericDate): Promise<DeadReason | null>
+  /** Gives one activation back, once at most for each request. */
+  giveBack(grant: Grant, requestId: string, reason: 'dns' | 'connect' | 'tls', now: NumericDate): Promise<void>
+  /**
+   * Adds a fact to a grant's chain with the next commit. Resolves once it is on disk; the data plane does not wait.
+   * Equal `request.refused` facts that wait together become one event with their count.
+   */
+  record(
+    grant: Grant,
+    fact: Extract<AuditFact, { type: 'request.finished' | 'request.refused' }>,
+    now: NumericDate,
+  ): Promise<void>
+  /** Marks grants with open streams as active, so that idleness does not end them. */
+  touch(grantIds: readonly string[], now: NumericDate): Promise<void>
+  /** Ends a grant, if it has not ended. Repeating it is harmless. Returns how it ended, now or before. */
+  end(grant: Grant, reason: EndReason, now: NumericDate, operator?: string): Promise<Ending>
+  /** Ends everything whose time has come; returns how many. Called once a second by the broker. */
+  sweep(now: NumericDate): Promise<number>
+  /** The events of one chain in order, and their hashes in hex. Everything recorded before the call is included. */
+  events(chain: string): AsyncIterable<{ readonly event: AuditEvent; readonly hash: string }>
+  /** Grants, newest first. */
+  list(filter: {
+    readonly alive?: boolean
+    readonly now: NumericDate
+    readonly most?: number
+  }): Promise<readonly GrantRow[]>
+  /** Calls back for each grant that ended, here or through another process, at most a second late. */
+  onEnding(listener: (grantId: string, ending: Ending) => void): void
+  /** A sealed record: signing keys, credentials, issuer key sets. */
+  readRecord(name: string): Promise<Uint8Array | null>
+  writeRecord(name: string, value: Uint8Array): Promise<void>
+  /** Resolves when a write reaches the disk. */
+  check(): Promise<void>
+  /** Commits what waits, then closes. */
+  close(): Promise<void>
+}
+
+export interface GrantRow {
+  readonly grant: Grant
+  readonly state: GrantState
+}
+
+/** What a request was, as it stands in its events. */
+export interface RequestRecord {
+  readonly requestId: string
+  readonly provider: string
+  /** The route template that admitted it, such as `POST /v1/responses`. */
+  readonly route: string
+  readonly model: string | null
+}
+
+export interface TokenUse {
+  readonly issuer: string
+  readonly jti: string
+  readonly repositoryId: string
+  readonly expiresAt: NumericDate
+}
+
+export interface MintEntry {
+  readonly grant: Grant
+  readonly keyDigest: Uint8Array
+  readonly token: TokenUse
+  readonly idempotencyKey: string | null
+  readonly limits: Policy['limits']
+  readonly now: NumericDate
+}
+
+export interface MintRefusal {
+  readonly token: TokenUse
+  readonly fact: Extract<AuditFact, { type: 'mint.refused' }>
+  readonly now: NumericDate
+}
+
+export type MintOutcome =
+  | { readonly kind: 'minted'; readonly replaced: string | null }
+  | {
+      readonly kind: 'refused'
+      readonly code: 'token_replayed' | 'already_minted' | 'job_ended' | 'limit_exceeded'
+      /** For `limit_exceeded`: which limit. */
+      readonly limit?: 'keys_per_run' | 'activations_per_run' | 'activations_per_day' | 'mints_per_minute'
+    }
+
+/** A transaction that is not certain to be on disk. Whatever it was to allow is refused. */
+export class StorageUnavailable extends Error {
+  override readonly name = 'StorageUnavailable'
+}
+
+/**
+ * The operator's log. Fields are numbers, codes and names from an allow list: no requests, headers, URLs with a query,
+ * raw errors.
+ */
+export interface Log {
+  info(event: string, fields?: LogFields): void
+  warn(event: string, fields?: LogFields): void
+  error(event: string, fields?: LogFields): void
+}
+
+export type LogFields = Readonly<Record<string, string | number | boolean | null | readonly string[]>>
