@@ -104,6 +104,8 @@ export interface Ledger {
   /** A sealed record: signing keys, credentials, issuer key sets. */
   readRecord(name: string): Promise<Uint8Array | null>
   writeRecord(name: string, value: Uint8Array): Promise<void>
+  /** Writes a record unless there is one; resolves to the one that stands then, so that a race leaves one winner. */
+  createRecord(name: string, value: Uint8Array): Promise<Uint8Array>
   /** Resolves when a write reaches the disk. */
   check(): Promise<void>
   /** Commits what waits, then closes. */
