@@ -162,6 +162,21 @@ export class StorageUnavailable extends Error {
   override readonly name = 'StorageUnavailable'
 }
 
+/** All of them. A verb names those it needs. */
+export interface Ports {
+  readonly ledger: Ledger
+  readonly verifier: TokenVerifier
+  readonly signer: Signer
+  readonly credentials: Credentials
+  /** The configuration as it is now; asked once per request. */
+  readonly rules: () => Rules
+  readonly clock: Clock
+  readonly random: Random
+  /** SHA-256. */
+  readonly digest: (text: string) => Uint8Array
+  readonly log: Log
+}
+
 /**
  * The operator's log. Fields are numbers, codes and names from an allow list: no requests, headers, URLs with a query,
  * raw errors.

@@ -1,4 +1,5 @@
 import type { EndReason } from './grant.ts'
+import type { Job } from './job-identity.ts'
 import type { NumericDate } from './numeric-date.ts'
 import type { RefusalCode } from './refusal.ts'
 import type { ScopeText } from './scope.ts'
@@ -133,4 +134,23 @@ export function canonicalJson(value: unknown): string {
 export function recordable(text: string): string {
   const cut = text.length > 256 ? `${text.slice(0, 255)}…` : text
   return cut.toWellFormed().replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '\ufffd')
+}
+
+/** What events, receipts and answers say of a job. */
+export function jobRecord(job: Job): JobRecord {
+  const claim = (name: string) => (Object.hasOwn(job.claims, name) ? recordable(job.claims[name]!) : null)
+  return {
+    issuer: recordable(job.issuer),
+    repository: recordable(job.repository),
+    repository_id: recordable(job.repositoryId),
+    repository_owner_id: recordable(job.repositoryOwnerId),
+    run_id: recordable(job.runId),
+    run_attempt: recordable(job.runAttempt),
+    check_run_id: job.checkRunId === null ? null : recordable(job.checkRunId),
+    ref: claim('ref'),
+    sha: claim('sha'),
+    event_name: claim('event_name'),
+    workflow_ref: claim('workflow_ref'),
+    actor: claim('actor'),
+  }
 }

@@ -1,0 +1,153 @@
+import { jobRecord, recordable } from '#domain/audit-event.ts'
+import { type Ask, type CheckResult, decide, type Terms } from '#domain/decide.ts'
+import type { Grant } from '#domain/grant.ts'
+import { type BudgetUnit, budgetUnit } from '#domain/job-identity.ts'
+import { base62, formatKey, formatKeyId, KEY_BYTES } from '#domain/key.ts'
+import { type Refusal, refusal } from '#domain/refusal.ts'
+import type { IdentifiedJob } from './identify-job.ts'
+import type { MintOutcome, Ports } from './ports.ts'
+
+/** A key that was made a moment ago. Its text is here and nowhere else: the ledger keeps the digest. */
+export interface MintedKey {
+  readonly kind: 'minted'
+  readonly key: string
+  readonly grant: Grant
+  readonly unit: BudgetUnit
+}
+
+/**
+ * Gives a job the key it asks for, if a policy allows it, once. Consumes the ID token, unless the answer is
+ * `credential_missing`. The grant, its first event and the token's use are on disk when this resolves.
+ *
+ * @param idempotencyKey lets the same job repeat this when the answer was lost: while nothing is spent, the new key
+ *   replaces the old one
+ */
+export async function mint(
+  broker: Omit<Ports, 'verifier' | 'signer'>,
+  caller: IdentifiedJob,
+  ask: Ask,
+  idempotencyKey: string | null,
+): Promise<MintedKey | Refusal> {
+  const { policies, providers } = broker.rules()
+  const decision = decide(policies, providers, caller.job, ask)
+  if (decision.kind === 'denied') return deny(broker, caller, decision.sentence, decision.trace)
+  const { terms } = decision
+
+  const unready = terms.providers.find((provider) => broker.credentials.read(provider) === null)
+  if (unready !== undefined) return credentialMissing(unready)
+
+  const key = formatKey(broker.random(KEY_BYTES))
+  const grant = grantOn(terms, caller, formatKeyId(broker.random(16)), broker.clock())
+  const outcome = await broker.ledger.mint({
+    grant,
+    keyDigest: broker.digest(key),
+    token: caller.token,
+    idempotencyKey,
+    limits: terms.policy.limits,
+    now: broker.clock(),
+  })
+  if (outcome.kind === 'refused') {
+    broker.log.warn('mint.refused', { code: outcome.code, ...named(caller), policy: grant.policy })
+    return refusedByLedger(outcome, grant)
+  }
+  broker.log.info('key.minted', { key_id: grant.id, ...named(caller), policy: grant.policy, limit: grant.limit })
+  return { kind: 'minted', key, grant, unit: budgetUnit(caller.job) }
+}
+
+/** Whole seconds, rounded down: a key never lives longer than its terms say. */
+function grantOn(terms: Terms, caller: IdentifiedJob, id: string, now: number): Grant {
+  const mintedAt = Math.floor(now)
+  return {
+    id,
+    policy: terms.policy.name,
+    job: caller.job,
+    scope: terms.scope,
+    limit: terms.activations,
+    mintedAt,
+    expiresAt: mintedAt + terms.expiresInSeconds,
+    idleAfterSeconds: terms.policy.idleAfterSeconds,
+    concurrentRequests: terms.policy.limits.concurrentRequests,
+  }
+}
+
+/** Records the denial under an id that the operator can look up, and tells the job no more than the decision lets it. */
+async function deny(
+  broker: Pick<Ports, 'ledger' | 'clock' | 'random' | 'log'>,
+  caller: IdentifiedJob,
+  sentence: string,
+  trace: readonly CheckResult[],
+): Promise<Refusal> {
+  const denyId = `d_${base62(broker.random(8), 11)}`
+  const recorded = await broker.ledger.refuseMint({
+    token: caller.token,
+    fact: {
+      type: 'mint.refused',
+      deny_id: denyId,
+      code: 'policy_denied',
+      job: jobRecord(caller.job),
+      considered: trace
+        .filter((result) => !result.passed)
+        .map(({ policy, check, found }) => ({ policy, check, found: recordable(found) })),
+    },
+    now: broker.clock(),
+  })
+  if (recorded === 'token_replayed') return TOKEN_REPLAYED
+  if (recorded === 'limit_exceeded') return limitExceeded('mints_per_minute')
+  broker.log.warn('mint.refused', { code: 'policy_denied', deny_id: denyId, ...named(caller) })
+  return refusal(
+    'policy_denied',
+    `${sentence} \`till policy explain ${denyId}\` shows the operator the whole decision.`,
+  )
+}
+
+const TOKEN_REPLAYED = refusal(
+  'token_replayed',
+  'Cannot mint a key: this ID token was used before, and each is good for one mint. Request a fresh one.',
+)
+
+function credentialMissing(provider: string): Refusal {
+  return refusal(
+    'credential_missing',
+    `Cannot mint a key: the broker holds no credential for provider "${provider}". ` +
+      `Its operator sets one with \`till credential set ${provider}\`; the same ID token may be sent again then.`,
+  )
+}
+
+type Limit = NonNullable<Extract<MintOutcome, { kind: 'refused' }>['limit']>
+
+const LIMITS: Readonly<Record<Limit, { readonly what: string; readonly retryAfter?: number }>> = {
+  keys_per_run: { what: 'this workflow run has all the keys that the policy gives to one run (limits.keys_per_run)' },
+  activations_per_run: {
+    what: 'what is asked for, with what this workflow run was granted, passes limits.activations_per_run of the policy',
+  },
+  activations_per_day: {
+    what: 'what is asked for, with what was granted today (UTC), passes limits.activations_per_day of the policy',
+  },
+  mints_per_minute: { what: 'this repository has asked for more than 60 keys within a minute', retryAfter: 60 },
+}
+
+function limitExceeded(limit: Limit): Refusal {
+  const { what, retryAfter } = LIMITS[limit]
+  const remedy = retryAfter === undefined ? 'Ask for fewer activations, or raise the limit.' : 'Wait a minute.'
+  return refusal('limit_exceeded', `Cannot mint a key: ${what}. ${remedy}`, retryAfter)
+}
+
+function refusedByLedger(outcome: Extract<MintOutcome, { kind: 'refused' }>, grant: Grant): Refusal {
+  const unit = budgetUnit(grant.job) === 'job' ? 'job' : 'attempt of the run'
+  const answers: Readonly<Record<typeof outcome.code, () => Refusal>> = {
+    token_replayed: () => TOKEN_REPLAYED,
+    already_minted: () =>
+      refusal(
+        'already_minted',
+        `Cannot mint a key: this ${unit} already has, or had, its key under policy "${grant.policy}", and it gets one. ` +
+          'Use the outputs of the step that minted it; if no step of yours did, another one in this job took it.',
+      ),
+    job_ended: () => refusal('job_ended', 'Cannot mint a key: this job is over, so it needs none.'),
+    limit_exceeded: () => limitExceeded(outcome.limit ?? 'keys_per_run'),
+  }
+  return answers[outcome.code]()
+}
+
+function named(caller: IdentifiedJob): { readonly repository_id: string; readonly run_id: string } {
+  return { repository_id: caller.job.repositoryId, run_id: caller.job.runId }
+}
