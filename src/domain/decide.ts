@@ -1,9 +1,11 @@
+import { recordable } from './audit-event.ts'
 import type { Job } from './job-identity.ts'
-import type { Pattern } from './pattern.ts'
-import type { Policy } from './policy.ts'
+import { covers, matches, type Pattern } from './pattern.ts'
+import { DEFAULT_EVENTS, type Policy } from './policy.ts'
 import type { Provider } from './provider.ts'
-import type { Route } from './route.ts'
+import { formatRoute, type Route, routeCovers } from './route.ts'
 import type { Scope } from './scope.ts'
+import { canonicalPath } from './target.ts'
 
 /** What a job asks for when it mints. Everything but the providers is optional and can only narrow the policy. */
 export interface Ask {
@@ -47,10 +49,231 @@ export type Decision =
  * Reads the policies from top to bottom; the first that matches the job and covers what was asked decides.
  *
  * @param providers those of the configuration, by name
+ * @returns with every check of every policy up to the one that decides; of the one alone that was asked for by name
  */
-export declare function decide(
+export function decide(
   policies: readonly Policy[],
   providers: ReadonlyMap<string, Provider>,
   job: Job,
   ask: Ask,
-): Decision
+): Decision {
+  const application = { job, ask, asked: [...new Set(ask.providers)], providers }
+  const trace: CheckResult[] = []
+  let closest: Objection | null = null
+  for (const policy of policies) {
+    if (ask.policy !== undefined && ask.policy !== policy.name) continue
+    let first: Objection | null = null
+    for (const [depth, check] of checks.entries())
+      for (const { check: name, passed, expected, found, plea } of check(policy, application)) {
+        trace.push({ policy: policy.name, check: name, passed, expected, found })
+        if (!passed) first ??= { depth, sentence: `policy ${quoted(policy.name)} ${plea}` }
+      }
+    if (!first) return { kind: 'allowed', terms: terms(policy, application), trace }
+    if (namesRepository(policy, job) && (closest === null || first.depth > closest.depth)) closest = first
+  }
+  return { kind: 'denied', sentence: denial(policies, job, ask, closest), trace }
+}
+
+/** A job and what it asks for, as the checks see them. */
+interface Application {
+  readonly job: Job
+  readonly ask: Ask
+  /** The providers asked for, each once. */
+  readonly asked: readonly string[]
+  readonly providers: ReadonlyMap<string, Provider>
+}
+
+/** The first objection of a policy; the deeper the check, the closer the policy was to matching. */
+interface Objection {
+  readonly depth: number
+  readonly sentence: string
+}
+
+interface Finding extends Omit<CheckResult, 'policy'> {
+  /** Goes on from `policy "review" …` when the check fails. Holds values of the job's own, never the policy's. */
+  readonly plea: string
+}
+
+type Check = (policy: Policy, application: Application) => readonly Finding[]
+
+/** The whole of a policy, in the order it is applied. All must pass. */
+const checks: readonly Check[] = [
+  repositoryIsListed,
+  ownerIsListed,
+  claimsMatch,
+  providersAreCovered,
+  routesAreCovered,
+  modelsAreCovered,
+  activationsAreWithin,
+  lifeIsWithin,
+]
+
+function repositoryIsListed({ repositoryIds, repositoryOwnerIds }: Policy, { job }: Application): readonly Finding[] {
+  // A policy without any id is refused at load; were one to come through, it would match nothing.
+  if (repositoryIds === null && repositoryOwnerIds !== null) return []
+  return [claimIsListed('repository_id', repositoryIds ?? [], job.repositoryId)]
+}
+
+function ownerIsListed({ repositoryOwnerIds }: Policy, { job }: Application): readonly Finding[] {
+  if (repositoryOwnerIds === null) return []
+  return [claimIsListed('repository_owner_id', repositoryOwnerIds, job.repositoryOwnerId)]
+}
+
+function claimsMatch(policy: Policy, { job }: Application): readonly Finding[] {
+  const claims = new Map([['event_name', DEFAULT_EVENTS], ...policy.claims])
+  return [...claims].map(([name, patterns]) => {
+    const value = Object.hasOwn(job.claims, name) ? job.claims[name]! : null
+    return {
+      check: name === 'event_name' ? name : `claims.${name}`,
+      // Letters that look alike are how names are forged; GitHub's own names are ASCII.
+      passed: value !== null && IS_ASCII.test(value) && patterns.some((pattern) => matches(pattern, value)),
+      expected: patterns.join(', '),
+      found: value ?? 'no such claim',
+      plea:
+        value === null
+          ? `needs the claim ${name}, and the ID token has none`
+          : `does not allow ${name} ${quoted(value)}`,
+    }
+  })
+}
+
+function providersAreCovered(policy: Policy, { asked, providers }: Application): readonly Finding[] {
+  const beyond = asked.filter((name) => !policy.providers.includes(name) || !providers.has(name))
+  return [within('providers', beyond, policy.providers, asked)]
+}
+
+function routesAreCovered(policy: Policy, { asked, providers, ask }: Application): readonly Finding[] {
+  if (ask.routes === undefined) return []
+  const held = asked.flatMap((name) => providers.get(name) ?? [])
+  const beyond = ask.routes.filter(
+    (route) =>
+      !held.some((provider) =>
+        [...routesOf(policy, provider), ...provider.free].some((wide) => routeCovers(wide, spelled(provider, route))),
+      ),
+  )
+  const allowed = new Set(held.flatMap((provider) => routesOf(policy, provider)).map(formatRoute))
+  return [within('routes', beyond.map(formatRoute), [...allowed], ask.routes.map(formatRoute))]
+}
+
+function modelsAreCovered(policy: Policy, { asked, providers, ask }: Application): readonly Finding[] {
+  const wanted = ask.models ?? policy.models
+  if (wanted === null) return []
+  // Where a provider's requests name no model, a list of models could not be held against them.
+  const blind = asked.filter((name) => (providers.get(name)?.model ?? 'none') === 'none')
+  if (blind.length > 0)
+    return [
+      {
+        check: 'models',
+        passed: false,
+        expected: 'providers whose requests name a model',
+        found: blind.join(', '),
+        plea: `cannot narrow models for ${some(blind)}, whose requests name none: leave models out, or ask without it`,
+      },
+    ]
+  const beyond = wanted.filter((model) => policy.models !== null && !policy.models.some((wide) => covers(wide, model)))
+  return [within('models', beyond, policy.models ?? ['any'], wanted)]
+}
+
+function activationsAreWithin(policy: Policy, { ask }: Application): readonly Finding[] {
+  return numberIsWithin('activations', policy.activations, ask.activations)
+}
+
+function lifeIsWithin(policy: Policy, { ask }: Application): readonly Finding[] {
+  return numberIsWithin('expires_in', policy.expiresInSeconds, ask.expiresInSeconds)
+}
+
+function claimIsListed(name: string, ids: readonly string[], id: string): Finding {
+  return {
+    check: name,
+    passed: ids.includes(id),
+    expected: ids.join(', '),
+    found: id,
+    plea: `does not allow ${name} ${quoted(id)}`,
+  }
+}
+
+function within(
+  field: string,
+  beyond: readonly string[],
+  allowed: readonly string[],
+  asked: readonly string[],
+): Finding {
+  return {
+    check: field,
+    passed: beyond.length === 0,
+    expected: allowed.join(', '),
+    found: asked.join(', '),
+    plea: `gives less than ${field} asks for: not ${some(beyond)}. Ask for less, or have the policy widened`,
+  }
+}
+
+function numberIsWithin(field: string, most: number, asked: number | undefined): readonly Finding[] {
+  if (asked === undefined) return []
+  return [
+    {
+      check: field,
+      passed: asked <= most,
+      expected: `at most ${most}`,
+      found: String(asked),
+      plea: `gives less than ${field} asks for: not ${asked}. Ask for less, or leave ${field} out to get what it gives`,
+    },
+  ]
+}
+
+/** What a policy that passed every check gives. */
+function terms(policy: Policy, { ask, asked, providers }: Application): Terms {
+  const routes = new Map<string, readonly Route[]>()
+  for (const name of asked) {
+    const provider = providers.get(name)!
+    const allowed = routesOf(policy, provider)
+    const narrowed = ask.routes
+      ?.map((route) => spelled(provider, route))
+      .filter((route) => allowed.some((wide) => routeCovers(wide, route)))
+    routes.set(name, narrowed ?? allowed)
+  }
+  return {
+    policy,
+    providers: asked,
+    scope: { routes, models: ask.models ?? policy.models },
+    activations: ask.activations ?? policy.activations,
+    expiresInSeconds: ask.expiresInSeconds ?? policy.expiresInSeconds,
+  }
+}
+
+/** What the policy lets a job call at this provider, in the provider's own spelling. */
+function routesOf(policy: Policy, provider: Provider): readonly Route[] {
+  return policy.routes?.map((route) => spelled(provider, route)) ?? provider.routes
+}
+
+/** The route as the data plane will see it: `POST /messages` is `POST /v1/messages` where the provider says so. */
+function spelled(provider: Provider, route: Route): Route {
+  return { method: route.method, path: canonicalPath(provider, route.path) }
+}
+
+/** Whether the policy is about this repository, so that its reasons may be told to the repository's jobs. */
+function namesRepository({ repositoryIds, repositoryOwnerIds }: Policy, job: Job): boolean {
+  return (
+    (repositoryIds ?? []).includes(job.repositoryId) ||
+    (repositoryIds === null && (repositoryOwnerIds ?? []).includes(job.repositoryOwnerId))
+  )
+}
+
+/** An outsider learns nothing: not which policies there are, nor what they are called (CVE-2026-105770 of octo-sts). */
+function denial(policies: readonly Policy[], job: Job, ask: Ask, closest: Objection | null): string {
+  if (closest) return `Cannot mint a key: ${closest.sentence}.`
+  if (ask.policy !== undefined && policies.some((policy) => namesRepository(policy, job)))
+    return `Cannot mint a key: no policy ${quoted(ask.policy)} names this repository. Ask for another, or leave policy out to get the first that matches.`
+  return 'Cannot mint a key: no policy of this broker is about this repository. Ask its operator for one.'
+}
+
+const IS_ASCII = /^[\x20-\x7e]*$/
+
+function quoted(text: string): string {
+  return JSON.stringify(recordable(text))
+}
+
+/** The first three, and how many more. */
+function some(texts: readonly string[]): string {
+  const shown = texts.slice(0, 3).map(quoted).join(', ')
+  return texts.length > 3 ? `${shown} and ${texts.length - 3} more` : shown
+}
