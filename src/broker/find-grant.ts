@@ -1,6 +1,6 @@
 import type { Grant } from '#domain/grant.ts'
 import { jobKey } from '#domain/job-identity.ts'
-import { isKey } from '#domain/key.ts'
+import { isKey, KEY_ID } from '#domain/key.ts'
 import { type Refusal, refusal } from '#domain/refusal.ts'
 import { identifyJob } from './identify-job.ts'
 import type { Ports } from './ports.ts'
@@ -40,7 +40,7 @@ export async function findByProof(
   }
   const caller = await identifyJob(broker, proof.idToken)
   if (caller.kind === 'refused') return caller
-  const grant = await broker.ledger.findById(id)
+  const grant = KEY_ID.test(id) ? await broker.ledger.findById(id) : null
   return grant && jobKey(grant.job) === jobKey(caller.job) ? grant : NO_SUCH_KEY
 }
 

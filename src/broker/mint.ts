@@ -47,10 +47,19 @@ export async function mint(
     now: broker.clock(),
   })
   if (outcome.kind === 'refused') {
-    broker.log.warn('mint.refused', { code: outcome.code, ...named(caller), policy: grant.policy })
+    broker.log.warn('mint.refused', {
+      code: outcome.code,
+      repository_id: caller.job.repositoryId,
+      policy: grant.policy,
+    })
     return refusedByLedger(outcome, grant)
   }
-  broker.log.info('key.minted', { key_id: grant.id, ...named(caller), policy: grant.policy, limit: grant.limit })
+  broker.log.info('key.minted', {
+    key_id: grant.id,
+    repository_id: caller.job.repositoryId,
+    policy: grant.policy,
+    limit: grant.limit,
+  })
   return { kind: 'minted', key, grant, unit: budgetUnit(caller.job) }
 }
 
@@ -93,11 +102,9 @@ async function deny(
   })
   if (recorded === 'token_replayed') return TOKEN_REPLAYED
   if (recorded === 'limit_exceeded') return limitExceeded('mints_per_minute')
-  broker.log.warn('mint.refused', { code: 'policy_denied', deny_id: denyId, ...named(caller) })
-  return refusal(
-    'policy_denied',
-    `${sentence} \`till policy explain ${denyId}\` shows the operator the whole decision.`,
-  )
+  broker.log.warn('mint.refused', { code: 'policy_denied', deny_id: denyId, repository_id: caller.job.repositoryId })
+  const remedy = `The operator sees the whole decision with \`till policy explain ${denyId}\``
+  return refusal('policy_denied', `${sentence} ${remedy} (policy_denied).`)
 }
 
 const TOKEN_REPLAYED = refusal(
@@ -146,8 +153,4 @@ function refusedByLedger(outcome: Extract<MintOutcome, { kind: 'refused' }>, gra
     limit_exceeded: () => limitExceeded(outcome.limit ?? 'keys_per_run'),
   }
   return answers[outcome.code]()
-}
-
-function named(caller: IdentifiedJob): { readonly repository_id: string; readonly run_id: string } {
-  return { repository_id: caller.job.repositoryId, run_id: caller.job.runId }
 }

@@ -27,6 +27,7 @@ export const catalogue = {
   credential_missing: { status: 503, codex: 503, title: 'The broker holds no credential for the provider' },
   not_found: { status: 404, codex: 404, title: 'Nothing here' },
   method_not_allowed: { status: 405, codex: 405, title: 'Not with this method' },
+  not_ready: { status: 503, codex: 503, title: 'The broker is not ready' },
   request_timeout: { status: 408, codex: 408, title: 'The request did not arrive in time' },
 } as const satisfies Record<string, CatalogueEntry>
 

@@ -11,6 +11,9 @@ export interface Problem {
 
 export const PROBLEM_TYPE = 'application/problem+json'
 
+/** What `type` begins with; the code follows as the fragment. */
+export const DOCUMENTATION = 'https://github.com/till/mint/blob/main/docs/errors.md'
+
 const line = text(/^[^\u0000-\u001f\u007f]{0,2000}$/, 'a line of text')
 
 /** For the reader of an answer: what it says is hostile text until it is escaped. */

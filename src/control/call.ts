@@ -1,0 +1,58 @@
+import type { Proof } from '#broker/find-grant.ts'
+import type { Ports } from '#broker/ports.ts'
+import type { Refusal } from '#domain/refusal.ts'
+
+/** What the control plane is made of, beyond the ports of the verbs. */
+export interface ControlOptions extends Ports {
+  /** Without a trailing slash: what the URLs in answers begin with. */
+  readonly publicUrl: string
+  /** What the `aud` of ID tokens has to be. */
+  readonly audience: string
+  /** Of Till, such as `0.1.0`. */
+  readonly version: string
+  /** Who writes the comment on the pull request. */
+  readonly commentBy: 'broker' | 'action'
+  /** Names the part of the broker that is not ready now; `null` when all are. Asked for each `GET /readyz`. */
+  readonly unready: () => Promise<string | null>
+  /** Whether the broker was told to stop: it mints no more, and what takes power away still works. */
+  readonly stopping: () => boolean
+  /** For tests; the defaults are the contract's. */
+  readonly limits?: Partial<ControlLimits>
+}
+
+export interface ControlLimits {
+  /** Bytes of the body of a mint. */
+  readonly bodyBytes: number
+  /** Bytes of the request target. */
+  readonly targetBytes: number
+  /** Milliseconds from the head of a request to the end of its body. */
+  readonly bodyTime: number
+}
+
+/** The contract's, section 9. */
+export const CONTROL_LIMITS: ControlLimits = { bodyBytes: 16_384, targetBytes: 4096, bodyTime: 30_000 }
+
+/** One request whose sender has shown what its route asks for. */
+export interface Call<P extends Proof | null> {
+  readonly control: ControlOptions
+  readonly proof: P
+  /** From the path; empty where the route has none. */
+  readonly id: string
+  /** Complete, and empty for methods without one. */
+  readonly body: Uint8Array
+  readonly idempotencyKey: string | null
+}
+
+/** What a handler found: an answer, or a refusal that becomes one. */
+export type Outcome = Answer | Refusal
+
+export interface Answer {
+  readonly kind: 'answer'
+  readonly status: number
+  readonly body: unknown
+  readonly contentType: string
+}
+
+export function answer(status: number, body: unknown, contentType = 'application/json'): Answer {
+  return { kind: 'answer', status, body, contentType }
+}
