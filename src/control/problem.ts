@@ -18,7 +18,8 @@ export function send(response: ServerResponse, outcome: Outcome, headers: Readon
     'x-content-type-options': 'nosniff',
     // RFC 9110, section 15.5.2: a 401 says how to authenticate.
     ...(status === 401 && { 'www-authenticate': 'Bearer' }),
-    ...(outcome.kind === 'refused' && outcome.retryAfter !== undefined && { 'retry-after': outcome.retryAfter }),
+    ...(outcome.kind === 'refused' &&
+      outcome.retryAfter !== undefined && { 'retry-after': String(outcome.retryAfter) }),
     // What is left of a body that nobody read could be taken for the next request.
     ...(!response.req.complete && { connection: 'close' }),
     ...headers,
