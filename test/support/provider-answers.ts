@@ -207,7 +207,7 @@ function generateContent(call: Call): Answer {
   const wantsJson =
     (call.body['generationConfig'] as { responseMimeType?: string } | undefined)?.responseMimeType ===
     'application/json'
-  const route = JSON.stringify({ reasoning: 'simple', model_choice: 'flash', complexity_score: 1 })
+  const route = JSON.stringify({ complexity_reasoning: 'simple', complexity_score: 1 })
   return plain(candidate(call, wantsJson ? route : call.words.join(''), true))
 }
 

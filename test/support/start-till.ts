@@ -10,6 +10,7 @@ import type { Clock, Log, LogFields } from '#broker/ports.ts'
 import { parseConfig } from '#config.ts'
 import { serve } from '#serve.ts'
 import type { MintAnswer, MintRequest } from '#wire/mint.ts'
+import type { ReceiptAnswer } from '#wire/receipt.ts'
 import { type FakeJob, type Issuer, startIssuer } from './issuer.ts'
 import { type Provider, startProvider } from './provider.ts'
 
@@ -29,6 +30,10 @@ export interface Till {
    * @throws {MintFailed} with status and problem, when the broker refuses
    */
   mint(ask?: Partial<MintRequest> & MintOptions): Promise<MintAnswer>
+  /** The receipt of a key as it is now, read with the key. */
+  receipt(minted: MintAnswer): Promise<ReceiptAnswer>
+  /** Ends a key, with the key. */
+  revoke(minted: MintAnswer): Promise<ReceiptAnswer>
   /** A call to the broker; `path` begins with `/`. Never follows redirects. */
   fetch(path: string, init?: RequestInit): Promise<Response>
   /** Stops the broker, and the stand-ins that were started with it, and removes its folder. */
@@ -183,6 +188,8 @@ async function prepare(options: TillOptions) {
       if (answer.status !== 201) throw new MintFailed(answer.status, body)
       return body as unknown as MintAnswer
     },
+    receipt: ({ id, key }) => account(till, `/v1/keys/${id}/receipt`, 'GET', key),
+    revoke: ({ id, key }) => account(till, `/v1/keys/${id}`, 'DELETE', key),
   }
   return {
     till,
@@ -194,6 +201,17 @@ async function prepare(options: TillOptions) {
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+async function account(
+  till: Pick<Till, 'fetch'>,
+  path: string,
+  method: string,
+  key: string,
+): Promise<ReceiptAnswer> {
+  const answer = await till.fetch(path, { method, headers: { authorization: `Bearer ${key}` } })
+  if (answer.status !== 200) throw new Error(`${method} ${path} was answered with ${answer.status}`)
+  return (await answer.json()) as ReceiptAnswer
 }
 
 /** `till.yaml` as an operator writes it, but for the origins, which are the stand-in's. */
