@@ -130,10 +130,13 @@ export function canonicalJson(value: unknown): string {
   return `{${members.join(',')}}`
 }
 
-/** A text that a job chose, fit for an event: well-formed, no control characters, at most 256 code units. */
+/**
+ * A text that a job chose, fit for an event: well-formed, at most 256 code units, without control characters and without
+ * those that turn the direction of what is read after them (CVE-2021-42574).
+ */
 export function recordable(text: string): string {
   const cut = text.length > 256 ? `${text.slice(0, 255)}…` : text
-  return cut.toWellFormed().replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '\ufffd')
+  return cut.toWellFormed().replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '\ufffd')
 }
 
 /** What events, receipts and answers say of a job. */

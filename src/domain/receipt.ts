@@ -24,17 +24,22 @@ export interface Receipt {
   readonly end_reason: EndReason | null
   /** The routes that were used, most used first. */
   readonly routes: readonly { readonly provider: string; readonly route: string; readonly activations: number }[]
-  /** Model → activations, for requests that named one. */
+  /** Model → activations, for requests that named one. What came after the first 200 is counted under `*`. */
   readonly models: Readonly<Record<string, number>>
   /** `null` where no provider told. */
   readonly usage: { readonly input_tokens: number | null; readonly output_tokens: number | null }
   readonly audit: { readonly events: number; readonly head: string }
 }
 
+/** A job may name as many models as it has activations; its receipt stays one that can be sent and shown. */
+export const MOST_MODELS = 200
+
 /**
- * Adds the events of one chain up, in order, starting with `key.minted`. A fold, so that a long chain needs no memory.
+ * Adds the events of one chain up, in order, starting with `key.minted`. A fold: a long chain needs no more memory than
+ * its requests that are open.
  *
- * @returns a function that takes each event, and one that gives the receipt
+ * @returns a function that takes each event with its hash in hex, and one that gives the receipt of those so far
+ * @throws {Error} when a receipt is asked for and no `key.minted` came
  */
 export function receiptOf(): { add(event: AuditEvent, hash: string): void; receipt(): Receipt } {
   let minted: Extract<AuditEvent, { type: 'key.minted' }> | null = null
@@ -50,6 +55,8 @@ export function receiptOf(): { add(event: AuditEvent, hash: string): void; recei
   let head = ''
   const refused = new Map<string, number>()
   const models = new Map<string, number>()
+  /** What the requests that have not finished were counted under, in case their activation is given back. */
+  const open = new Map<string, { model: string | null; row: { activations: number } }>()
   const routes = new Map<string, { provider: string; route: string; activations: number }>()
 
   return {
@@ -64,21 +71,29 @@ export function receiptOf(): { add(event: AuditEvent, hash: string): void; recei
           used++
           firstUsedAt ??= event.at
           lastUsedAt = event.at
-          if (event.model !== null) models.set(event.model, (models.get(event.model) ?? 0) + 1)
+          const model = event.model === null || models.has(event.model) || models.size < MOST_MODELS ? event.model : '*'
+          if (model !== null) models.set(model, (models.get(model) ?? 0) + 1)
           const key = `${event.provider} ${event.route}`
           const row = routes.get(key) ?? { provider: event.provider, route: event.route, activations: 0 }
           row.activations++
           routes.set(key, row)
+          open.set(event.request_id, { model, row })
           break
         }
-        case 'activation.given_back':
+        case 'activation.given_back': {
           used--
           givenBack++
+          const counted = open.get(event.request_id)
+          if (counted) counted.row.activations--
+          if (counted?.model != null) models.set(counted.model, models.get(counted.model)! - 1)
+          open.delete(event.request_id)
           break
+        }
         case 'request.refused':
           refused.set(event.code, (refused.get(event.code) ?? 0) + event.count)
           break
         case 'request.finished':
+          open.delete(event.request_id)
           if (event.input_tokens !== null) inputTokens = (inputTokens ?? 0) + event.input_tokens
           if (event.output_tokens !== null) outputTokens = (outputTokens ?? 0) + event.output_tokens
           break
@@ -104,8 +119,11 @@ export function receiptOf(): { add(event: AuditEvent, hash: string): void; recei
         last_used_at: lastUsedAt,
         ended_at: endedAt,
         end_reason: reason,
-        routes: [...routes.values()].sort((a, b) => b.activations - a.activations),
-        models: Object.fromEntries(models),
+        routes: [...routes.values()]
+          .filter((row) => row.activations > 0)
+          .map((row) => ({ ...row }))
+          .sort((a, b) => b.activations - a.activations),
+        models: Object.fromEntries([...models].filter(([, activations]) => activations > 0)),
         usage: { input_tokens: inputTokens, output_tokens: outputTokens },
         audit: { events, head },
       }

@@ -7,7 +7,8 @@ export interface Route {
 }
 
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
-const TEMPLATE = /^(?:\/(?:[A-Za-z0-9\-._~!$&'()*+,:@]+))+$/
+/** A slash at the end is part of a path: some APIs insist on it. */
+const TEMPLATE = /^(?:\/[A-Za-z0-9\-._~!$&'()*+,:@]+)*\/?$/
 
 /**
  * Reads `METHOD /path`.
@@ -20,7 +21,7 @@ export function parseRoute(text: string): Route | string {
     return `expected "METHOD /path", such as "POST /v1/responses", got ${JSON.stringify(text)}`
   if (!METHODS.has(method))
     return `expected one of ${[...METHODS].join(' ')} in capitals, got ${JSON.stringify(method)}`
-  if (!TEMPLATE.test(path) && path !== '/') return `expected a path of plain segments, got ${JSON.stringify(path)}`
+  if (!TEMPLATE.test(path) || path === '') return `expected a path of plain segments, got ${JSON.stringify(path)}`
   const segments = path.slice(1).split('/')
   if (segments.some((segment) => segment === '.' || segment === '..'))
     return `a path has no "." or ".." segment: ${path}`

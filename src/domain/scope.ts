@@ -29,9 +29,10 @@ export function place(scope: Scope, provider: Provider | undefined, method: stri
   return charged ? { kind: 'charged', route: charged } : { kind: 'outside', what: 'route' }
 }
 
-/** Whether the scope lets a request use this model. */
+/** Whether the scope lets a request use this model. A list of models holds none longer than 256 characters. */
 export function modelIsAllowed(scope: Scope, model: string): boolean {
-  return scope.models === null || scope.models.some((pattern) => matches(pattern, model))
+  if (scope.models === null) return true
+  return model.length <= 256 && scope.models.some((pattern) => matches(pattern, model))
 }
 
 /** A scope as it stands in the mint answer, in the ledger and in events. */
