@@ -1,5 +1,26 @@
+import { dirname, resolve } from 'node:path'
 import type { Policy } from '#domain/policy.ts'
 import type { Provider } from '#domain/provider.ts'
+import { openDocument } from './config/document.ts'
+import { githubFrom } from './config/github.ts'
+import { type Place, whole } from './config/place.ts'
+import { policiesFrom } from './config/policies.ts'
+import { providersFrom } from './config/providers.ts'
+import type { SecretSources } from './config/secret.ts'
+import {
+  DEFAULT_ADMIN_LISTEN,
+  DEFAULT_ISSUERS,
+  DEFAULT_LISTEN,
+  DEFAULT_STORAGE,
+  issuers,
+  masterKeyFrom,
+  publicUrl,
+  refuseMissingMasterKey,
+  refuseOneAddressForBoth,
+  sqliteBeside,
+  storageBeside,
+} from './config/settings.ts'
+import { address } from './config/values.ts'
 
 /** `till.yaml`, compiled. Everything in it has been checked; secrets have been read. */
 export interface Config {
@@ -54,15 +75,74 @@ export interface ConfigProblem {
   readonly message: string
 }
 
+/** `till.yaml:12:5 policies[0].activations: expected a whole number from 1 to 1000000000, got "many"` */
+export function problemLine(file: string, { line, column, path, message }: ConfigProblem): string {
+  const place = line === 0 ? file : `${file}:${line}:${column}`
+  return path === '' ? `${place}: ${message}` : `${place} ${path}: ${message}`
+}
+
+export interface ConfigSources {
+  /** The path of the file. Relative paths in it are resolved from its folder. */
+  readonly file: string
+  /** Where `env:NAME` looks. */
+  readonly env: NodeJS.ProcessEnv
+  /** For `file:PATH`; the path is absolute. */
+  readonly readFile: (path: string) => string
+}
+
 /**
  * Reads a configuration.
  *
  * @param source the text of the file
- * @param options `file`: its path, from which relative paths are resolved; `env`: where `env:NAME` looks;
- *   `readFile`: for `file:PATH`
- * @returns every problem at once, in the order of their lines, when there is one
+ * @returns every problem at once, in the order of their lines, when there is one. Never throws
  */
-export declare function parseConfig(
-  source: string,
-  options: { readonly file: string; readonly env: NodeJS.ProcessEnv; readonly readFile: (path: string) => string },
-): Config | readonly ConfigProblem[]
+export function parseConfig(source: string, sources: ConfigSources): Config | readonly ConfigProblem[] {
+  const problems: ConfigProblem[] = []
+  const root = openDocument(source, problems)
+  const config = root && readConfig(root, sources)
+  if (config && problems.length === 0) return config
+  return problems.sort((a, b) => a.line - b.line || a.column - b.column)
+}
+
+const FIELDS = [
+  'public_url',
+  'listen',
+  'admin_listen',
+  'storage',
+  'master_key',
+  'issuers',
+  'providers',
+  'policies',
+  'github',
+]
+
+function readConfig(root: Place, sources: ConfigSources): Config | undefined {
+  const file = resolve(sources.file)
+  const secrets: SecretSources = {
+    env: sources.env,
+    readFile: (path) => sources.readFile(resolve(dirname(file), path)),
+  }
+  const fields = root.fields(FIELDS)
+  if (!fields) return undefined
+  const url = fields.need('public_url', publicUrl)
+  const listen = fields.take('listen', address, DEFAULT_LISTEN)
+  const adminListen = fields.take('admin_listen', address, DEFAULT_ADMIN_LISTEN)
+  const storage = fields.take('storage', storageBeside(file), sqliteBeside(file, DEFAULT_STORAGE))
+  const providers = fields.need('providers', providersFrom(secrets))
+  refuseOneAddressForBoth(fields, listen, adminListen)
+  refuseMissingMasterKey(fields, storage)
+  return whole<Config>({
+    file,
+    publicUrl: url?.publicUrl,
+    audience: url?.audience,
+    listen,
+    adminListen,
+    storage,
+    masterKey: fields.take('master_key', masterKeyFrom(secrets), null),
+    issuers: fields.take('issuers', issuers, DEFAULT_ISSUERS),
+    providers: providers?.providers,
+    credentials: providers?.credentials,
+    policies: fields.need('policies', policiesFrom(providers)),
+    github: fields.take('github', githubFrom(secrets), null),
+  })
+}
