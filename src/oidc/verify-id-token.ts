@@ -1,9 +1,8 @@
 import { type CryptoKey, compactVerify } from 'jose'
 import type { Clock, Ledger, Log, TokenVerifier } from '#broker/ports.ts'
-import type { NumericDate } from '#domain/numeric-date.ts'
 import { type Refusal, refusal } from '#domain/refusal.ts'
-import { firstObjection } from './claims.ts'
-import { decodeIdToken } from './decode-id-token.ts'
+import { type ClaimObjection, checkClaims } from './claims.ts'
+import { decodeIdToken, type FormObjection } from './decode-id-token.ts'
 import { FIRST_FETCH_SECONDS, issuerKeys } from './issuer-keys.ts'
 
 /** An issuer of the configuration: `Issuer` there. */
@@ -23,6 +22,9 @@ export interface IdTokenVerifier extends TokenVerifier {
   issuersWithoutKeys(): readonly string[]
 }
 
+/** Why a token is refused. The operator's log has it, the answer never. */
+type Objection = FormObjection | 'issuer' | 'unknown_kid' | 'signature' | ClaimObjection
+
 /**
  * Till as relying party: verifies ID tokens of the configured issuers.
  *
@@ -41,7 +43,7 @@ export function tokenVerifier(options: {
   const { issuers, audience, clock, log } = options
   const keys = issuerKeys(options)
 
-  const invalid = (reason: string, issuer: string | null = null): Refusal => {
+  const invalid = (reason: Objection, issuer: string | null = null): Refusal => {
     log.info('token.refused', { reason, issuer })
     return refusal(
       'token_invalid',
@@ -60,15 +62,9 @@ export function tokenVerifier(options: {
       if (key === 'unavailable') return unavailable()
       if (key === 'unknown_kid') return invalid(key, issuer.url)
       if (!(await signatureHolds(token, key))) return invalid('signature', issuer.url)
-      const objection = firstObjection(payload, { audience: audience(), now: clock() })
-      if (objection) return invalid(objection, issuer.url)
-      return {
-        kind: 'verified',
-        claims: payload,
-        jti: payload['jti'] as string,
-        expiresAt: payload['exp'] as NumericDate,
-        checkRunId: issuer.checkRunId,
-      }
+      const claims = checkClaims(payload, { audience: audience(), now: clock() })
+      if (typeof claims === 'string') return invalid(claims, issuer.url)
+      return { kind: 'verified', claims, jti: claims.jti, expiresAt: claims.exp, checkRunId: issuer.checkRunId }
     },
     async refresh() {
       await Promise.all(issuers().map(({ url }) => keys.refresh(url)))
