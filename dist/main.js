@@ -1,0 +1,1052 @@
+// src/action/main.ts
+import { randomBytes } from "node:crypto";
+
+// node_modules/@actions/core/lib/command.js
+import * as os from "os";
+
+// node_modules/@actions/core/lib/utils.js
+function toCommandValue(input) {
+  if (input === null || input === void 0) {
+    return "";
+  } else if (typeof input === "string" || input instanceof String) {
+    return input;
+  }
+  return JSON.stringify(input);
+}
+function toCommandProperties(annotationProperties) {
+  if (!Object.keys(annotationProperties).length) {
+    return {};
+  }
+  return {
+    title: annotationProperties.title,
+    file: annotationProperties.file,
+    line: annotationProperties.startLine,
+    endLine: annotationProperties.endLine,
+    col: annotationProperties.startColumn,
+    endColumn: annotationProperties.endColumn
+  };
+}
+
+// node_modules/@actions/core/lib/command.js
+function issueCommand(command, properties, message) {
+  const cmd = new Command(command, properties, message);
+  process.stdout.write(cmd.toString() + os.EOL);
+}
+var CMD_STRING = "::";
+var Command = class {
+  constructor(command, properties, message) {
+    if (!command) {
+      command = "missing.command";
+    }
+    this.command = command;
+    this.properties = properties;
+    this.message = message;
+  }
+  toString() {
+    let cmdStr = CMD_STRING + this.command;
+    if (this.properties && Object.keys(this.properties).length > 0) {
+      cmdStr += " ";
+      let first = true;
+      for (const key in this.properties) {
+        if (this.properties.hasOwnProperty(key)) {
+          const val = this.properties[key];
+          if (val) {
+            if (first) {
+              first = false;
+            } else {
+              cmdStr += ",";
+            }
+            cmdStr += `${key}=${escapeProperty(val)}`;
+          }
+        }
+      }
+    }
+    cmdStr += `${CMD_STRING}${escapeData(this.message)}`;
+    return cmdStr;
+  }
+};
+function escapeData(s) {
+  return toCommandValue(s).replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A");
+}
+function escapeProperty(s) {
+  return toCommandValue(s).replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A").replace(/:/g, "%3A").replace(/,/g, "%2C");
+}
+
+// node_modules/@actions/core/lib/file-command.js
+import * as crypto from "crypto";
+import * as fs from "fs";
+import * as os2 from "os";
+function issueFileCommand(command, message) {
+  const filePath = process.env[`GITHUB_${command}`];
+  if (!filePath) {
+    throw new Error(`Unable to find environment variable for file command ${command}`);
+  }
+  if (!fs.existsSync(filePath)) {
+    throw new Error(`Missing file at path: ${filePath}`);
+  }
+  fs.appendFileSync(filePath, `${toCommandValue(message)}${os2.EOL}`, {
+    encoding: "utf8"
+  });
+}
+function prepareKeyValueMessage(key, value) {
+  const delimiter = `ghadelimiter_${crypto.randomUUID()}`;
+  const convertedValue = toCommandValue(value);
+  if (key.includes(delimiter)) {
+    throw new Error(`Unexpected input: name should not contain the delimiter "${delimiter}"`);
+  }
+  if (convertedValue.includes(delimiter)) {
+    throw new Error(`Unexpected input: value should not contain the delimiter "${delimiter}"`);
+  }
+  return `${key}<<${delimiter}${os2.EOL}${convertedValue}${os2.EOL}${delimiter}`;
+}
+
+// node_modules/@actions/core/lib/core.js
+import * as os3 from "os";
+var ExitCode;
+(function(ExitCode2) {
+  ExitCode2[ExitCode2["Success"] = 0] = "Success";
+  ExitCode2[ExitCode2["Failure"] = 1] = "Failure";
+})(ExitCode || (ExitCode = {}));
+function exportVariable(name2, val) {
+  const convertedVal = toCommandValue(val);
+  process.env[name2] = convertedVal;
+  const filePath = process.env["GITHUB_ENV"] || "";
+  if (filePath) {
+    return issueFileCommand("ENV", prepareKeyValueMessage(name2, val));
+  }
+  issueCommand("set-env", { name: name2 }, convertedVal);
+}
+function setSecret(secret) {
+  issueCommand("add-mask", {}, secret);
+}
+function getInput(name2, options) {
+  const val = process.env[`INPUT_${name2.replace(/ /g, "_").toUpperCase()}`] || "";
+  if (options && options.required && !val) {
+    throw new Error(`Input required and not supplied: ${name2}`);
+  }
+  if (options && options.trimWhitespace === false) {
+    return val;
+  }
+  return val.trim();
+}
+function setOutput(name2, value) {
+  const filePath = process.env["GITHUB_OUTPUT"] || "";
+  if (filePath) {
+    return issueFileCommand("OUTPUT", prepareKeyValueMessage(name2, value));
+  }
+  process.stdout.write(os3.EOL);
+  issueCommand("set-output", { name: name2 }, toCommandValue(value));
+}
+function setFailed(message) {
+  process.exitCode = ExitCode.Failure;
+  error(message);
+}
+function error(message, properties = {}) {
+  issueCommand("error", toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
+function info(message) {
+  process.stdout.write(message + os3.EOL);
+}
+function saveState(name2, value) {
+  const filePath = process.env["GITHUB_STATE"] || "";
+  if (filePath) {
+    return issueFileCommand("STATE", prepareKeyValueMessage(name2, value));
+  }
+  issueCommand("save-state", { name: name2 }, toCommandValue(value));
+}
+
+// src/wire/shape.ts
+var ShapeError = class extends Error {
+  name = "ShapeError";
+  /** Such as `providers[0]`; empty for the whole. */
+  field;
+  constructor(field, expected) {
+    super(field === "" ? `expected ${expected}` : `${field}: expected ${expected}`);
+    this.field = field;
+  }
+};
+var text = (pattern, expected) => (value, field) => {
+  if (typeof value !== "string" || !pattern.test(value)) throw new ShapeError(field, expected);
+  return value;
+};
+var integer = (least, most) => (value, field) => {
+  if (!Number.isSafeInteger(value) || value < least || value > most)
+    throw new ShapeError(field, `a whole number from ${least} to ${most}`);
+  return value;
+};
+var numericDate = (value, field) => {
+  if (typeof value !== "number" || !Number.isFinite(value) || value < 0 || value > 253402300799)
+    throw new ShapeError(field, "a NumericDate, in seconds");
+  return value;
+};
+var oneOf = (...values) => (value, field) => {
+  if (!values.includes(value)) throw new ShapeError(field, `one of ${values.join(", ")}`);
+  return value;
+};
+var nullable = (shape) => (value, field) => value === null ? null : shape(value, field);
+var list = (shape, least, most) => (value, field) => {
+  if (!Array.isArray(value) || value.length < least || value.length > most)
+    throw new ShapeError(field, `a list of ${least} to ${most} entries`);
+  return value.map((entry, i) => shape(entry, `${field}[${i}]`));
+};
+var record = (name2, shape, most) => (value, field) => {
+  if (!isObject(value) || Object.keys(value).length > most)
+    throw new ShapeError(field, `an object of at most ${most} members`);
+  const read = /* @__PURE__ */ Object.create(null);
+  for (const [key, member] of Object.entries(value)) {
+    if (!name2.test(key)) throw new ShapeError(field, "an object with names of the expected form");
+    read[key] = shape(member, `${field}.${key}`);
+  }
+  return read;
+};
+var object = (required, optional, extra) => (value, field) => {
+  if (!isObject(value)) throw new ShapeError(field, "a JSON object");
+  const at = (name2) => field === "" ? name2 : `${field}.${name2}`;
+  if (extra === "refuse") {
+    for (const name2 of Object.keys(value))
+      if (!Object.hasOwn(required, name2) && !Object.hasOwn(optional, name2))
+        throw new ShapeError(
+          at(printable(name2)),
+          `no such field; known are ${[...Object.keys(required), ...Object.keys(optional)].join(", ")}`
+        );
+  }
+  const read = {};
+  for (const [name2, shape] of Object.entries(required)) {
+    if (!Object.hasOwn(value, name2)) throw new ShapeError(at(name2), "this field, and it is missing");
+    read[name2] = shape(value[name2], at(name2));
+  }
+  for (const [name2, shape] of Object.entries(optional))
+    if (Object.hasOwn(value, name2)) read[name2] = shape(value[name2], at(name2));
+  return read;
+};
+function isObject(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+function printable(name2) {
+  return name2.replace(/[^A-Za-z0-9_-]/g, "?").slice(0, 40);
+}
+
+// src/wire/discovery.ts
+var url = text(/^https?:\/\/[\x21-\x7e]{1,500}$/, "a URL");
+var discovery = object(
+  {
+    audience: text(/^[\x21-\x7e]{1,500}$/, "an audience"),
+    version: text(/^[0-9A-Za-z.+-]{1,64}$/, "a version"),
+    jwks_uri: url,
+    mint_endpoint: url
+  },
+  {},
+  "ignore"
+);
+
+// src/wire/problem.ts
+var line = text(/^[^\u0000-\u001f\u007f]{0,2000}$/, "a line of text");
+var problem = object(
+  {
+    type: line,
+    title: line,
+    status: integer(400, 599),
+    detail: line,
+    code: text(/^[a-z_]{1,64}$/, "a code")
+  },
+  {},
+  "ignore"
+);
+
+// src/client/transport.ts
+var agents = /* @__PURE__ */ new Map();
+function transport(url2) {
+  const secure = url2.protocol === "https:";
+  const module = secure ? process.getBuiltinModule("node:https") : process.getBuiltinModule("node:http");
+  const key = `${url2.protocol}${isLoopback(url2)}`;
+  let agent = agents.get(key);
+  if (!agent) {
+    const proxy = isLoopback(url2) ? {} : { proxyEnv: process.env };
+    agent = new module.Agent({ keepAlive: true, ...proxy });
+    agents.set(key, agent);
+  }
+  return { request: module.request, agent };
+}
+function isLoopback(url2) {
+  return ["127.0.0.1", "[::1]", "localhost"].includes(url2.hostname);
+}
+
+// src/client/exchange.ts
+var MAX_ANSWER_BYTES = 65536;
+async function exchange(question) {
+  const answer = await send(question);
+  if (answer.kind !== "answered") return answer;
+  const { status, body } = answer;
+  if (status >= 400) return refused(answer);
+  if (status >= 300) return nonsense(`status ${status}, a redirect, and redirects are not followed`);
+  if (status !== question.status) return nonsense(`status ${status} where ${question.status} was expected`);
+  const json = parse(body);
+  if (json === void 0) return nonsense("not JSON");
+  try {
+    return { kind: "ok", value: question.shape(json, "") };
+  } catch (error2) {
+    if (error2 instanceof ShapeError) return nonsense(error2.message);
+    throw error2;
+  }
+}
+function nonsense(why) {
+  return { kind: "nonsense", why };
+}
+function send(question) {
+  const { promise, resolve } = Promise.withResolvers();
+  const url2 = new URL(question.url);
+  const { request, agent } = transport(url2);
+  const sent = request(url2, {
+    method: question.method,
+    agent,
+    headers: {
+      accept: "application/json",
+      "accept-encoding": "identity",
+      "user-agent": "till-client",
+      ...question.body === void 0 ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(question.body) },
+      ...question.headers
+    },
+    // Said here, so that NODE_TLS_REJECT_UNAUTHORIZED=0 in a job's environment does not send ID tokens to anyone.
+    rejectUnauthorized: true
+  });
+  const settle = (outcome) => {
+    clearTimeout(timer);
+    if (outcome.kind !== "answered") sent.destroy();
+    resolve(outcome);
+  };
+  const timer = setTimeout(
+    () => settle({ kind: "unreachable", why: `no answer within ${question.timeoutMilliseconds / 1e3} s` }),
+    question.timeoutMilliseconds
+  );
+  sent.on("error", (error2) => settle(brokenOff(error2)));
+  sent.once("response", (response) => {
+    const limit = question.limit ?? MAX_ANSWER_BYTES;
+    const chunks = [];
+    let size = 0;
+    response.on("data", (chunk) => {
+      size += chunk.length;
+      if (size > limit) settle(nonsense(`more than ${limit} bytes`));
+      else chunks.push(chunk);
+    });
+    response.once(
+      "end",
+      () => settle({
+        kind: "answered",
+        status: response.statusCode,
+        retryAfter: response.headers["retry-after"],
+        body: Buffer.concat(chunks)
+      })
+    );
+    response.once("error", (error2) => settle(brokenOff(error2)));
+  });
+  sent.end(question.body);
+  return promise;
+}
+function brokenOff(error2) {
+  const code = typeof error2.code === "string" && /^[A-Z0-9_]{1,60}$/.test(error2.code) ? error2.code : "broken off";
+  return code.startsWith("HPE_") ? nonsense(`not HTTP (${code})`) : { kind: "unreachable", why: code };
+}
+function refused(answer) {
+  const wait = answer.retryAfter;
+  return {
+    kind: "refused",
+    status: answer.status,
+    problem: readProblem(parse(answer.body)),
+    retryAfter: wait !== void 0 && /^[0-9]{1,5}$/.test(wait) ? Number(wait) : null
+  };
+}
+function readProblem(json) {
+  try {
+    return problem(json, "");
+  } catch {
+    return null;
+  }
+}
+function parse(body) {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch {
+    return void 0;
+  }
+}
+
+// src/client/discover.ts
+function discover(broker, timeoutMilliseconds) {
+  return exchange({
+    method: "GET",
+    url: `${broker}/.well-known/till`,
+    status: 200,
+    shape: discovery,
+    timeoutMilliseconds
+  });
+}
+
+// src/domain/policy.ts
+var MAX_ACTIVATIONS = 1e9;
+var MAX_LIFE_SECONDS = 604800;
+
+// src/wire/mint.ts
+var PROVIDER_NAME = /^[a-z][a-z0-9-]{0,39}$/;
+var POLICY_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+var name = text(PROVIDER_NAME, "a provider name");
+var policy = text(POLICY_NAME, "a policy name");
+var route = text(/^[A-Z]{1,10} \/[\x21-\x7e]{0,1023}$/, 'a route such as "POST /v1/responses"');
+var model = text(/^[\x21-\x7e]{1,256}$/, "a model name");
+var mintRequest = object(
+  { providers: list(name, 1, 32) },
+  {
+    policy,
+    activations: integer(1, MAX_ACTIVATIONS),
+    expires_in: integer(1, MAX_LIFE_SECONDS),
+    routes: list(route, 1, 256),
+    models: list(model, 1, 256)
+  },
+  "refuse"
+);
+var keyId = text(/^k_[0-9A-Za-z]{4,40}$/, "a key id");
+var keyText = text(/^till_[0-9A-Za-z]{20,75}$/, "a key");
+var baseUrl = object({ base_url: text(/^https?:\/\/[\x21-\x7e]{1,500}$/, "a URL") }, {}, "ignore");
+var providers = record(PROVIDER_NAME, baseUrl, 32);
+var scope = object(
+  { routes: list(text(/^[\x20-\x7e]{1,1100}$/, "a route"), 0, 1024) },
+  { models: nullable(list(model, 1, 256)) },
+  "ignore"
+);
+var digits = text(/^[0-9]{1,20}$/, "a number as text");
+var mintAnswer = object(
+  {
+    id: keyId,
+    key: keyText,
+    policy,
+    providers,
+    activations: integer(1, MAX_ACTIVATIONS),
+    expires_at: numericDate,
+    scope,
+    comment_by: oneOf("broker", "action"),
+    job: object(
+      {
+        repository: text(/^[\x21-\x7e]{1,256}$/, "a repository name"),
+        repository_id: digits,
+        run_id: digits,
+        run_attempt: digits,
+        check_run_id: nullable(digits)
+      },
+      {},
+      "ignore"
+    )
+  },
+  { budget_unit: oneOf("run_attempt") },
+  "ignore"
+);
+
+// src/client/repeat.ts
+import { setTimeout as pause } from "node:timers/promises";
+var PAUSE_SECONDS = 1;
+async function repeatOnce(deadline, ask) {
+  const left = () => Math.max(1, Math.floor(deadline - performance.now()));
+  const first = await ask(left());
+  if (first.kind === "ok" || !isWorthASecondTry(first)) return first;
+  const wait = ((first.kind === "refused" ? first.retryAfter : null) ?? PAUSE_SECONDS) * 1e3;
+  if (wait + PAUSE_SECONDS * 1e3 > left()) return first;
+  await pause(wait);
+  return ask(left());
+}
+function isWorthASecondTry(failure) {
+  if (failure.kind === "unreachable") return true;
+  return failure.kind === "refused" && (failure.status >= 500 || failure.status === 408 || failure.status === 429);
+}
+
+// src/client/mint.ts
+var TRY_MILLISECONDS = 1e4;
+async function mint(options) {
+  const { broker, request } = options;
+  const answer = await repeatOnce(options.deadline, async (milliseconds) => {
+    const token = await options.idToken();
+    return exchange({
+      method: "POST",
+      url: `${broker}/v1/keys`,
+      headers: { authorization: `Bearer ${token}`, "idempotency-key": options.idempotencyKey },
+      body: JSON.stringify(request),
+      status: 201,
+      shape: mintAnswer,
+      timeoutMilliseconds: Math.min(milliseconds, TRY_MILLISECONDS)
+    });
+  });
+  if (answer.kind !== "ok") return answer;
+  const objection = objectionTo(answer.value, request, new URL(broker).origin);
+  return objection === null ? answer : nonsense(objection);
+}
+function objectionTo(answer, request, origin) {
+  for (const name2 of request.providers) {
+    const provider = answer.providers[name2];
+    if (!provider) return `providers: expected ${name2}, and it is missing`;
+    if (!isOwnUrl(provider.base_url, origin)) return `providers.${name2}.base_url: expected a URL of ${origin}`;
+  }
+  if (request.policy !== void 0 && answer.policy !== request.policy) return "policy: expected the one asked for";
+  if (request.activations !== void 0 && answer.activations > request.activations)
+    return "activations: expected no more than were asked for";
+  return null;
+}
+function isOwnUrl(text2, origin) {
+  const url2 = URL.parse(text2);
+  if (url2?.origin !== origin || url2.href !== text2 && url2.href !== `${text2}/`) return false;
+  return PATH.test(text2.slice(origin.length));
+}
+var PATH = /^(\/[A-Za-z0-9._~-]+)*\/?$/;
+
+// src/action/agents/claude-code.ts
+var claudeCode = {
+  needs: [],
+  variables: () => ({ CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1" })
+};
+
+// src/action/step-error.ts
+var StepError = class extends Error {
+  name = "StepError";
+};
+
+// src/action/agents/toml.ts
+function statements(text2) {
+  const found = [];
+  let table = [];
+  let at = 0;
+  while (at < text2.length) {
+    const start = at;
+    const line2 = /[^\n]*\n?/y;
+    line2.lastIndex = at;
+    const blank = /[ \t\r]*(#[^\n]*)?(\n|$)/y;
+    blank.lastIndex = at;
+    if (blank.test(text2)) {
+      at = blank.lastIndex;
+      found.push({ text: text2.slice(start, at), table, key: null });
+      continue;
+    }
+    const header = HEADER.exec(line2.exec(text2)[0]);
+    if (header) {
+      at = line2.lastIndex;
+      table = parts(header[2]);
+      found.push({ text: text2.slice(start, at), table, key: null });
+      continue;
+    }
+    PAIR.lastIndex = at;
+    const pair = PAIR.exec(text2);
+    const end = pair && valueEnd(text2, PAIR.lastIndex);
+    if (!pair || end === null) return null;
+    at = end;
+    found.push({ text: text2.slice(start, at), table, key: parts(pair[1]) });
+  }
+  return found;
+}
+var PART = `(?:[A-Za-z0-9_-]+|"(?:[^"\\\\\\n]|\\\\.)*"|'[^'\\n]*')`;
+var NAME = `${PART}(?:[ \\t]*\\.[ \\t]*${PART})*`;
+var HEADER = new RegExp(`^[ \\t]*(\\[\\[?)[ \\t]*(${NAME})[ \\t]*\\]\\]?[ \\t\\r]*(?:#[^\\n]*)?\\n?$`);
+var PAIR = new RegExp(`[ \\t]*(${NAME})[ \\t]*=`, "y");
+function parts(name2) {
+  return name2.match(new RegExp(PART, "g")).map((part) => part.replace(/^(["'])(.*)\1$/, "$2"));
+}
+var TOKEN = /"""(?:[^\\]|\\[\s\S])*?"""+|'''[\s\S]*?'''+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[[{]|[\]}]|#[^\n]*|\n|[^"'[\]{}#\n]+/y;
+function valueEnd(text2, from) {
+  let depth = 0;
+  TOKEN.lastIndex = from;
+  for (let token = TOKEN.exec(text2); token; token = TOKEN.exec(text2)) {
+    if (token[0] === "[" || token[0] === "{") depth++;
+    else if (token[0] === "]" || token[0] === "}") depth--;
+    else if (token[0] === "\n" && depth === 0) return TOKEN.lastIndex;
+    if (depth < 0) return null;
+    if (TOKEN.lastIndex === text2.length) return depth === 0 ? text2.length : null;
+  }
+  return null;
+}
+
+// src/action/agents/codex.ts
+var PATH2 = ".codex/config.toml";
+var codex = {
+  needs: ["openai"],
+  file: { path: PATH2, merge: (existing, { bases }) => config(existing ?? "", bases.get("openai")) }
+};
+function config(existing, base) {
+  const found = statements(existing);
+  if (found === null || found.some(isInlineProviders))
+    throw new StepError(
+      `Cannot set up the agent codex: ~/${PATH2} is not TOML with providers as [model_providers.NAME] tables. Mend the file, or remove it before this step.`
+    );
+  const kept = found.filter((statement) => !isReplaced(statement)).map((statement) => statement.text);
+  const rest = kept.join("");
+  return `model_provider = "till"
+${rest}${rest === "" || rest.endsWith("\n") ? "" : "\n"}
+[model_providers.till]
+name = "Till"
+base_url = ${JSON.stringify(base)}
+env_key = "OPENAI_API_KEY"
+wire_api = "responses"
+supports_websockets = false
+`;
+}
+function isReplaced({ table, key }) {
+  if (table.length === 0) return key?.length === 1 && key[0] === "model_provider";
+  return table[0] === "model_providers" && table[1] === "till";
+}
+function isInlineProviders({ table, key }) {
+  if (key === null) return false;
+  return table.length === 0 ? key[0] === "model_providers" : table.length === 1 && table[0] === "model_providers" && key[0] === "till";
+}
+
+// src/action/agents/agent.ts
+function modelVariable(name2, models) {
+  const model2 = models.find((entry) => !entry.includes("*"));
+  return model2 === void 0 ? {} : { [name2]: model2 };
+}
+
+// src/action/agents/copilot.ts
+var copilot = {
+  needs: ["openai", "anthropic"],
+  variables: ({ bases, key, models }) => {
+    const openai = bases.get("openai");
+    return {
+      COPILOT_PROVIDER_TYPE: openai === void 0 ? "anthropic" : "openai",
+      COPILOT_PROVIDER_BASE_URL: openai ?? bases.get("anthropic"),
+      COPILOT_PROVIDER_API_KEY: key,
+      ...modelVariable("COPILOT_MODEL", models)
+    };
+  }
+};
+
+// src/action/agents/gemini-cli.ts
+var PATH3 = ".gemini/settings.json";
+var geminiCli = {
+  needs: [],
+  variables: () => ({ GEMINI_CLI_TRUST_WORKSPACE: "true" }),
+  file: { path: PATH3, merge: (existing) => settings(existing ?? "{}") }
+};
+function settings(existing) {
+  const all = object2(parse2(existing));
+  const security = object2(all["security"] ?? {});
+  const auth = { ...object2(security["auth"] ?? {}), selectedType: "gemini-api-key" };
+  return `${JSON.stringify({ ...all, security: { ...security, auth } }, null, 2)}
+`;
+}
+function parse2(text2) {
+  try {
+    return JSON.parse(withoutComments(text2));
+  } catch {
+    return void 0;
+  }
+}
+function object2(value) {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  throw new StepError(
+    `Cannot set up the agent gemini-cli: ~/${PATH3} is not JSON with objects where settings have them. Mend the file, or remove it before this step.`
+  );
+}
+function withoutComments(text2) {
+  return text2.replace(
+    /"(?:[^"\\]|\\.)*"|\/\/[^\n]*|\/\*[\s\S]*?\*\//g,
+    (found) => found.startsWith('"') ? found : " "
+  );
+}
+
+// src/action/agents/opencode.ts
+var opencode = {
+  needs: [],
+  variables: ({ bases }) => {
+    const base = bases.get("anthropic");
+    return base === void 0 ? {} : { ANTHROPIC_BASE_URL: `${base.replace(/\/$/, "")}/v1` };
+  }
+};
+
+// src/action/agents/qwen-code.ts
+var qwenCode = {
+  needs: [],
+  variables: ({ models }) => modelVariable("OPENAI_MODEL", models)
+};
+
+// src/action/agents/agents.ts
+var agents2 = {
+  "claude-code": claudeCode,
+  codex,
+  "gemini-cli": geminiCli,
+  opencode,
+  copilot,
+  "qwen-code": qwenCode
+};
+var agentNames = Object.keys(agents2);
+
+// src/action/agents/home-files.ts
+import { createHash } from "node:crypto";
+import { chmodSync, existsSync as existsSync2, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+function write(file, setting) {
+  const path = join(homedir(), file.path);
+  const former = existsSync2(path) ? readFileSync(path) : null;
+  const text2 = file.merge(former?.toString("utf8") ?? null, setting);
+  const folder = mkdirSync(dirname(path), { recursive: true, mode: 448 }) ?? null;
+  const copy = former && keep(former);
+  writeFileSync(path, text2, { mode: 384 });
+  return { path, written: sha256(text2), former: former && copy ? { copy, hash: sha256(former) } : null, folder };
+}
+function probe(file, providers2) {
+  const path = join(homedir(), file.path);
+  const bases = new Map(providers2.map((name2) => [name2, "https://till.invalid"]));
+  file.merge(existsSync2(path) ? readFileSync(path, "utf8") : null, { key: "", bases, models: [] });
+}
+function keep(bytes) {
+  const folder = mkdtempSync(join(process.env["RUNNER_TEMP"] || tmpdir(), "till-"));
+  chmodSync(folder, 448);
+  const copy = join(folder, "copy");
+  writeFileSync(copy, bytes, { mode: 384 });
+  return copy;
+}
+function sha256(bytes) {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+// src/action/printable.ts
+function printable2(text2, most = 600) {
+  const line2 = text2.toWellFormed().replace(UNPRINTABLE, "\uFFFD").replace(/:(?=:)/g, ": ").replace(/##(?=\[)/g, "## ");
+  return line2.length > most ? `${line2.slice(0, most - 1).toWellFormed()}\u2026` : line2;
+}
+var UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
+// src/action/explain.ts
+function explain(what, broker, failure) {
+  if (failure.kind === "unreachable")
+    return `Cannot ${what}: the broker at ${broker} did not answer (${failure.why}). Check the input broker, that the broker runs, and that this runner may reach it.`;
+  if (failure.kind === "nonsense")
+    return `Cannot ${what}: ${broker} does not answer as a broker of Till does (${printable2(failure.why)}). Check the input broker, and what stands between this runner and the broker.`;
+  const { problem: problem2, status } = failure;
+  if (problem2 === null)
+    return `Cannot ${what}: ${broker} answered with status ${status}, and not as a broker of Till does. Check the input broker, and what stands between this runner and the broker.`;
+  const said = printable2(problem2.detail).replace(/^Cannot [^:]{1,40}: /, "").replace(/[.\s]+$/, "");
+  const remedy = REMEDIES[problem2.code];
+  return `Cannot ${what}: ${said} (${problem2.code}).${remedy === void 0 ? "" : ` ${remedy}`}`;
+}
+var REMEDIES = {
+  request_invalid: "Check the inputs of this step.",
+  token_invalid: "Check that the broker trusts the issuer of this server and that its public_url has the origin of the input broker.",
+  token_replayed: "Run the job again.",
+  policy_denied: "Ask the broker's operator for a policy that covers this job, or ask for less.",
+  already_minted: "One job has one budget under each policy: use the outputs of the step that minted first, or name another policy with the input policy.",
+  job_ended: "Run the job again.",
+  limit_exceeded: "Wait until other jobs have ended, or ask the broker's operator to raise the policy's limits.",
+  storage_unavailable: "Nothing was minted. Run the job again, and tell the broker's operator.",
+  issuer_keys_unavailable: "Nothing was minted. Run the job again, and tell the broker's operator.",
+  credential_missing: "Tell the broker's operator to enrol it with `till credential set`."
+};
+
+// src/action/id-token.ts
+import { readFileSync as readFileSync2 } from "node:fs";
+
+// src/action/mask.ts
+function mask(secret) {
+  if (secret !== "") setSecret(secret);
+}
+function maskKey(key) {
+  const bytes = Buffer.from(key);
+  const hex = bytes.toString("hex");
+  for (const form of [key, hex, hex.toUpperCase(), bytes.toString("base64url"), bytes.toString("base64")]) mask(form);
+}
+
+// src/action/id-token.ts
+var TRY_MILLISECONDS2 = 5e3;
+var TRIES = 3;
+var tokenAnswer = object(
+  { value: text(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/, "an ID token") },
+  {},
+  "ignore"
+);
+async function idToken(audience2, deadline) {
+  const url2 = process.env["ACTIONS_ID_TOKEN_REQUEST_URL"];
+  const bearer = process.env["ACTIONS_ID_TOKEN_REQUEST_TOKEN"];
+  if (!url2 || !bearer || !URL.canParse(url2)) throw new StepError(isForksPullRequest() ? FORK : NO_PERMISSION);
+  mask(bearer);
+  const question = {
+    method: "GET",
+    url: `${url2}${url2.includes("?") ? "&" : "?"}audience=${encodeURIComponent(audience2)}`,
+    headers: { authorization: `Bearer ${bearer}` },
+    status: 200,
+    shape: tokenAnswer
+  };
+  let answer = { kind: "unreachable", why: "no time left" };
+  for (let left = TRIES; left > 0; left--) {
+    const milliseconds = Math.min(TRY_MILLISECONDS2, Math.floor(deadline - performance.now()));
+    if (milliseconds <= 0) break;
+    answer = await exchange({ ...question, timeoutMilliseconds: milliseconds });
+    if (answer.kind === "ok") {
+      mask(answer.value.value);
+      return answer.value.value;
+    }
+    if (!isWorthASecondTry(answer)) break;
+  }
+  throw new StepError(
+    `Cannot get an ID token: GitHub's token service did not give one (${reason(answer)}). Run the job again; https://www.githubstatus.com tells of outages.`
+  );
+}
+var NO_PERMISSION = "Cannot get an ID token: the job has no permission for it. Add `permissions: id-token: write` to the job (permissions that are not named are then none: name `contents: read` too if the job checks out).";
+var FORK = "Cannot get an ID token: this is the pull request of a fork, and GitHub gives those none. Skip the step with `if: github.event.pull_request.head.repo.full_name == github.repository`.";
+function isForksPullRequest() {
+  if (process.env["GITHUB_EVENT_NAME"] === "pull_request_target") return false;
+  try {
+    const { pull_request } = JSON.parse(readFileSync2(process.env["GITHUB_EVENT_PATH"] ?? "", "utf8"));
+    const head = pull_request.head.repo;
+    return head === null || head.full_name !== (pull_request.base?.repo?.full_name ?? process.env["GITHUB_REPOSITORY"]);
+  } catch {
+    return false;
+  }
+}
+function reason(answer) {
+  if (answer.kind === "ok") return "no reason";
+  return answer.kind === "refused" ? `status ${answer.status}` : answer.why;
+}
+
+// src/action/variables.ts
+var row = (prefix) => ({ key: `${prefix}_API_KEY`, base: `${prefix}_BASE_URL` });
+var known = /* @__PURE__ */ new Map([
+  ["openai", row("OPENAI")],
+  ["anthropic", row("ANTHROPIC")],
+  ["gemini", { key: "GEMINI_API_KEY", base: "GOOGLE_GEMINI_BASE_URL" }],
+  ["groq", row("GROQ")],
+  ["mistral", { key: "MISTRAL_API_KEY", base: null }],
+  ["cohere", { key: "CO_API_KEY", base: null }],
+  ["openrouter", row("OPENROUTER")],
+  ["together", row("TOGETHER")],
+  ["fireworks", row("FIREWORKS")],
+  ["perplexity", row("PERPLEXITY")],
+  ["deepseek", row("DEEPSEEK")],
+  ["xai", row("XAI")]
+]);
+var taken = /* @__PURE__ */ new Set([
+  ...[...known.values()].flatMap(({ key, base }) => base === null ? [key] : [key, base]),
+  "COPILOT_PROVIDER_API_KEY",
+  "COPILOT_PROVIDER_BASE_URL",
+  "GOOGLE_API_KEY",
+  "CODEX_API_KEY"
+]);
+var RESERVED = /^(GITHUB|RUNNER|ACTIONS|INPUT|STATE|PATH|LD|DYLD|BASH|NODE|NPM|GIT|SSH|PYTHON|RUBY|PERL|JAVA)_/;
+function variablesOf(provider) {
+  const variables = known.get(provider);
+  if (variables) return variables;
+  const own = { key: `${nameOf(provider)}_API_KEY`, base: `${nameOf(provider)}_BASE_URL` };
+  const collides = [own.key, own.base].find((name2) => taken.has(name2) || RESERVED.test(name2));
+  return collides === void 0 ? own : { collides };
+}
+function nameOf(provider) {
+  return provider.toUpperCase().replaceAll("-", "_");
+}
+
+// src/action/inputs.ts
+var comments = ["auto", "always", "never"];
+var failOns = ["refused", "exhausted", "unrevoked"];
+function readInputs() {
+  const problems = [];
+  const broker = brokerUrl(problems);
+  const request = mintInputs(problems);
+  const inputs = {
+    broker,
+    audience: audience(broker, problems),
+    request,
+    exportEnv: flag("export-env", true, problems),
+    agents: words("agent", agentNames, problems)
+  };
+  if (inputs.exportEnv) for (const provider of request.providers) checkVariables(provider, problems);
+  for (const name2 of inputs.agents) checkProvider(name2, request.providers, problems);
+  reportInputs(problems);
+  return orThrow(inputs, problems);
+}
+function reportInputs(problems) {
+  return {
+    summary: flag("summary", true, problems),
+    comment: words("comment", comments, problems)[0] ?? "auto",
+    failOn: words("fail-on", failOns, problems)
+  };
+}
+function orThrow(value, problems) {
+  if (problems.length > 0) throw new StepError(problems.join("\n"));
+  return value;
+}
+function mintInputs(problems) {
+  const routes = getInput("routes").split("\n");
+  const fields = {
+    providers: [...new Set(list2("provider"))],
+    policy: getInput("policy") || void 0,
+    activations: whole("activations", getInput("activations"), problems),
+    expires_in: seconds(getInput("expires-in"), problems),
+    routes: orNone(routes.map((line2) => line2.trim().replace(/[ \t]+/, " ")).filter((line2) => line2 !== "")),
+    models: orNone(list2("models"))
+  };
+  const asked = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== void 0));
+  if (fields.providers.length === 0) problems.push("Input required and not supplied: provider.");
+  else
+    try {
+      return mintRequest(asked, "");
+    } catch (error2) {
+      if (!(error2 instanceof ShapeError)) throw error2;
+      const field = /^[a-z_]+/.exec(error2.field)?.[0] ?? "";
+      const input = field === "providers" ? "provider" : field.replace("_", "-");
+      const expected = error2.message.slice(error2.message.indexOf("expected"));
+      problems.push(`Cannot read the input ${input}: ${expected}, got ${quoted(getInput(input))}.`);
+    }
+  return { providers: fields.providers };
+}
+function brokerUrl(problems) {
+  const given = getInput("broker");
+  const refuse = (why) => {
+    problems.push(`Cannot use the input broker, ${quoted(given)}: ${why}.`);
+    return "";
+  };
+  if (given === "") {
+    problems.push("Input required and not supplied: broker.");
+    return "";
+  }
+  const url2 = URL.parse(given);
+  if (!url2 || !/^https?:\/\/[\x21-\x7e]+$/i.test(given) || given.includes("\\"))
+    return refuse("expected a URL such as https://till.example.com");
+  if (/[?#@]/.test(given)) return refuse("expected a URL without user name, query and fragment");
+  if (url2.protocol === "http:" && !/^http:\/\/(127\.0\.0\.1|\[::1\])([:/]|$)/i.test(given))
+    return refuse("expected https:, since http: is for 127.0.0.1 and [::1] alone");
+  if (!/^(\/[A-Za-z0-9._~-]+)*\/*$/.test(url2.pathname)) return refuse("expected a path of letters, digits and . _ ~ -");
+  return url2.href.replace(/\/+$/, "");
+}
+function audience(broker, problems) {
+  const given = getInput("audience");
+  if (given === "") return broker === "" ? "" : new URL(broker).origin;
+  if (!/^[\x21-\x7e]{1,500}$/.test(given))
+    problems.push(
+      `Cannot read the input audience: expected up to 500 ASCII characters without spaces, got ${quoted(given)}.`
+    );
+  return given;
+}
+function checkVariables(provider, problems) {
+  const variables = variablesOf(provider);
+  if ("collides" in variables)
+    problems.push(
+      `Cannot export variables for the provider ${quoted(provider)}: ${variables.collides} is read by something else. Rename the provider in till.yaml, or set export-env to false and use the outputs.`
+    );
+}
+function checkProvider(agent, providers2, problems) {
+  const { needs } = agents2[agent];
+  if (needs.length > 0 && !needs.some((name2) => providers2.includes(name2)))
+    problems.push(`Cannot set up the agent ${agent}: it needs ${needs.join(" or ")} in the input provider.`);
+}
+function flag(name2, otherwise, problems) {
+  const given = getInput(name2);
+  if (given === "") return otherwise;
+  if (!/^(true|false)$/i.test(given))
+    problems.push(`Cannot read the input ${name2}: expected true or false, got ${quoted(given)}.`);
+  return given.toLowerCase() === "true";
+}
+function words(name2, allowed, problems) {
+  const given = [...new Set(list2(name2))];
+  for (const word of given)
+    if (!allowed.includes(word))
+      problems.push(`Cannot read the input ${name2}: expected ${allowed.join(", ")}, got ${quoted(word)}.`);
+  return given.filter((word) => allowed.includes(word));
+}
+function seconds(given, problems) {
+  if (given === "") return void 0;
+  const read = /^([0-9]{1,9})(s|m|h|)$/.exec(given);
+  if (read) return Number(read[1]) * SECONDS[read[2]];
+  problems.push(`Cannot read the input expires-in: expected seconds, or such as 30m or 1h, got ${quoted(given)}.`);
+  return void 0;
+}
+var SECONDS = { "": 1, s: 1, m: 60, h: 3600 };
+function whole(name2, given, problems) {
+  if (given === "") return void 0;
+  if (/^[0-9]{1,15}$/.test(given)) return Number(given);
+  problems.push(`Cannot read the input ${name2}: expected a whole number, got ${quoted(given)}.`);
+  return void 0;
+}
+function list2(name2) {
+  return getInput(name2).split(/[\s,]+/).filter((word) => word !== "");
+}
+function orNone(values) {
+  return values.length === 0 ? void 0 : values;
+}
+function quoted(text2) {
+  return `"${printable2(text2, 100)}"`;
+}
+
+// src/action/rfc3339.ts
+function rfc3339(instant) {
+  return new Date(Math.floor(instant) * 1e3).toISOString().replace(".000Z", "Z");
+}
+
+// src/action/state.ts
+var state = {
+  keyId: "key-id",
+  broker: "broker",
+  audience: "audience",
+  expiresAt: "expires-at",
+  files: "files"
+};
+
+// src/action/main.ts
+var ALL_MILLISECONDS = 55e3;
+var DISCOVERY_MILLISECONDS = 5e3;
+async function main() {
+  const deadline = performance.now() + ALL_MILLISECONDS;
+  mask(getInput("github-token"));
+  const inputs = readInputs();
+  for (const { file } of inputs.agents.map((name2) => agents2[name2])) if (file) probe(file, inputs.request.providers);
+  const minted = await mintKey(inputs, deadline);
+  maskKey(minted.key);
+  saveState(state.keyId, minted.id);
+  saveState(state.broker, inputs.broker);
+  saveState(state.audience, inputs.audience);
+  saveState(state.expiresAt, String(Math.floor(minted.expires_at)));
+  handOver(inputs, minted);
+  const unit = minted.budget_unit === "run_attempt" ? " for all jobs of this run attempt" : "";
+  info(
+    `Minted key ${minted.id} under policy "${minted.policy}": ${minted.activations} activations${unit}, expires at ${rfc3339(minted.expires_at)}.`
+  );
+}
+async function mintKey(inputs, deadline) {
+  const { broker } = inputs;
+  const [first, published] = await Promise.all([
+    idToken(inputs.audience, deadline),
+    discover(broker, DISCOVERY_MILLISECONDS)
+  ]);
+  if (published.kind === "ok" && published.value.audience !== inputs.audience)
+    throw new StepError(
+      `Cannot mint a key: the broker at ${broker} expects tokens for the audience "${printable2(published.value.audience, 200)}", and this step has them for "${inputs.audience}". If that is the broker you mean, set the input audience to what it expects.`
+    );
+  const fresh = [first];
+  const answer = await mint({
+    broker,
+    idToken: async () => fresh.pop() ?? idToken(inputs.audience, deadline),
+    request: inputs.request,
+    idempotencyKey: randomBytes(24).toString("base64url"),
+    deadline
+  });
+  if (answer.kind !== "ok") throw new StepError(explain("mint a key", broker, answer));
+  return answer.value;
+}
+function handOver({ request, exportEnv, agents: names }, minted) {
+  const bases = new Map(request.providers.map((name2) => [name2, minted.providers[name2].base_url]));
+  setOutput("key", minted.key);
+  setOutput("key-id", minted.id);
+  setOutput("base-url", bases.get(request.providers[0]));
+  setOutput("base-urls", JSON.stringify(Object.fromEntries(bases)));
+  setOutput("activations", String(minted.activations));
+  setOutput("expires-at", rfc3339(minted.expires_at));
+  const setting = { key: minted.key, bases, models: request.models ?? [] };
+  if (exportEnv) {
+    for (const [provider, base] of bases) exportProvider(provider, base, minted.key);
+    for (const name2 of names)
+      for (const [variable, value] of Object.entries(agents2[name2].variables?.(setting) ?? {}))
+        exportVariable(variable, value);
+  }
+  const written = names.map((name2) => agents2[name2].file).filter((file) => file !== void 0);
+  if (written.length > 0) saveState(state.files, JSON.stringify(written.map((file) => write(file, setting))));
+}
+function exportProvider(provider, base, key) {
+  const variables = variablesOf(provider);
+  if ("collides" in variables) throw new StepError(`Cannot export ${variables.collides}`);
+  exportVariable(variables.key, key);
+  if (variables.base !== null) exportVariable(variables.base, base);
+}
+try {
+  await main();
+} catch (error2) {
+  setFailed(error2 instanceof StepError ? error2.message : `Cannot mint a key: ${printable2(String(error2))}`);
+}

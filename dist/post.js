@@ -1,0 +1,1561 @@
+// node_modules/@actions/core/lib/command.js
+import * as os from "os";
+
+// node_modules/@actions/core/lib/utils.js
+function toCommandValue(input) {
+  if (input === null || input === void 0) {
+    return "";
+  } else if (typeof input === "string" || input instanceof String) {
+    return input;
+  }
+  return JSON.stringify(input);
+}
+function toCommandProperties(annotationProperties) {
+  if (!Object.keys(annotationProperties).length) {
+    return {};
+  }
+  return {
+    title: annotationProperties.title,
+    file: annotationProperties.file,
+    line: annotationProperties.startLine,
+    endLine: annotationProperties.endLine,
+    col: annotationProperties.startColumn,
+    endColumn: annotationProperties.endColumn
+  };
+}
+
+// node_modules/@actions/core/lib/command.js
+function issueCommand(command, properties, message) {
+  const cmd = new Command(command, properties, message);
+  process.stdout.write(cmd.toString() + os.EOL);
+}
+var CMD_STRING = "::";
+var Command = class {
+  constructor(command, properties, message) {
+    if (!command) {
+      command = "missing.command";
+    }
+    this.command = command;
+    this.properties = properties;
+    this.message = message;
+  }
+  toString() {
+    let cmdStr = CMD_STRING + this.command;
+    if (this.properties && Object.keys(this.properties).length > 0) {
+      cmdStr += " ";
+      let first = true;
+      for (const key in this.properties) {
+        if (this.properties.hasOwnProperty(key)) {
+          const val = this.properties[key];
+          if (val) {
+            if (first) {
+              first = false;
+            } else {
+              cmdStr += ",";
+            }
+            cmdStr += `${key}=${escapeProperty(val)}`;
+          }
+        }
+      }
+    }
+    cmdStr += `${CMD_STRING}${escapeData(this.message)}`;
+    return cmdStr;
+  }
+};
+function escapeData(s) {
+  return toCommandValue(s).replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A");
+}
+function escapeProperty(s) {
+  return toCommandValue(s).replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A").replace(/:/g, "%3A").replace(/,/g, "%2C");
+}
+
+// node_modules/@actions/core/lib/core.js
+import * as os2 from "os";
+
+// node_modules/@actions/core/lib/summary.js
+import { EOL as EOL2 } from "os";
+import { constants, promises } from "fs";
+var __awaiter = function(thisArg, _arguments, P, generator) {
+  function adopt(value) {
+    return value instanceof P ? value : new P(function(resolve) {
+      resolve(value);
+    });
+  }
+  return new (P || (P = Promise))(function(resolve, reject) {
+    function fulfilled(value) {
+      try {
+        step(generator.next(value));
+      } catch (e) {
+        reject(e);
+      }
+    }
+    function rejected(value) {
+      try {
+        step(generator["throw"](value));
+      } catch (e) {
+        reject(e);
+      }
+    }
+    function step(result) {
+      result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected);
+    }
+    step((generator = generator.apply(thisArg, _arguments || [])).next());
+  });
+};
+var { access, appendFile, writeFile } = promises;
+var SUMMARY_ENV_VAR = "GITHUB_STEP_SUMMARY";
+var Summary = class {
+  constructor() {
+    this._buffer = "";
+  }
+  /**
+   * Finds the summary file path from the environment, rejects if env var is not found or file does not exist
+   * Also checks r/w permissions.
+   *
+   * @returns step summary file path
+   */
+  filePath() {
+    return __awaiter(this, void 0, void 0, function* () {
+      if (this._filePath) {
+        return this._filePath;
+      }
+      const pathFromEnv = process.env[SUMMARY_ENV_VAR];
+      if (!pathFromEnv) {
+        throw new Error(`Unable to find environment variable for $${SUMMARY_ENV_VAR}. Check if your runtime environment supports job summaries.`);
+      }
+      try {
+        yield access(pathFromEnv, constants.R_OK | constants.W_OK);
+      } catch (_a) {
+        throw new Error(`Unable to access summary file: '${pathFromEnv}'. Check if the file has correct read/write permissions.`);
+      }
+      this._filePath = pathFromEnv;
+      return this._filePath;
+    });
+  }
+  /**
+   * Wraps content in an HTML tag, adding any HTML attributes
+   *
+   * @param {string} tag HTML tag to wrap
+   * @param {string | null} content content within the tag
+   * @param {[attribute: string]: string} attrs key-value list of HTML attributes to add
+   *
+   * @returns {string} content wrapped in HTML element
+   */
+  wrap(tag, content, attrs = {}) {
+    const htmlAttrs = Object.entries(attrs).map(([key, value]) => ` ${key}="${value}"`).join("");
+    if (!content) {
+      return `<${tag}${htmlAttrs}>`;
+    }
+    return `<${tag}${htmlAttrs}>${content}</${tag}>`;
+  }
+  /**
+   * Writes text in the buffer to the summary buffer file and empties buffer. Will append by default.
+   *
+   * @param {SummaryWriteOptions} [options] (optional) options for write operation
+   *
+   * @returns {Promise<Summary>} summary instance
+   */
+  write(options) {
+    return __awaiter(this, void 0, void 0, function* () {
+      const overwrite = !!(options === null || options === void 0 ? void 0 : options.overwrite);
+      const filePath = yield this.filePath();
+      const writeFunc = overwrite ? writeFile : appendFile;
+      yield writeFunc(filePath, this._buffer, { encoding: "utf8" });
+      return this.emptyBuffer();
+    });
+  }
+  /**
+   * Clears the summary buffer and wipes the summary file
+   *
+   * @returns {Summary} summary instance
+   */
+  clear() {
+    return __awaiter(this, void 0, void 0, function* () {
+      return this.emptyBuffer().write({ overwrite: true });
+    });
+  }
+  /**
+   * Returns the current summary buffer as a string
+   *
+   * @returns {string} string of summary buffer
+   */
+  stringify() {
+    return this._buffer;
+  }
+  /**
+   * If the summary buffer is empty
+   *
+   * @returns {boolen} true if the buffer is empty
+   */
+  isEmptyBuffer() {
+    return this._buffer.length === 0;
+  }
+  /**
+   * Resets the summary buffer without writing to summary file
+   *
+   * @returns {Summary} summary instance
+   */
+  emptyBuffer() {
+    this._buffer = "";
+    return this;
+  }
+  /**
+   * Adds raw text to the summary buffer
+   *
+   * @param {string} text content to add
+   * @param {boolean} [addEOL=false] (optional) append an EOL to the raw text (default: false)
+   *
+   * @returns {Summary} summary instance
+   */
+  addRaw(text2, addEOL = false) {
+    this._buffer += text2;
+    return addEOL ? this.addEOL() : this;
+  }
+  /**
+   * Adds the operating system-specific end-of-line marker to the buffer
+   *
+   * @returns {Summary} summary instance
+   */
+  addEOL() {
+    return this.addRaw(EOL2);
+  }
+  /**
+   * Adds an HTML codeblock to the summary buffer
+   *
+   * @param {string} code content to render within fenced code block
+   * @param {string} lang (optional) language to syntax highlight code
+   *
+   * @returns {Summary} summary instance
+   */
+  addCodeBlock(code2, lang) {
+    const attrs = Object.assign({}, lang && { lang });
+    const element = this.wrap("pre", this.wrap("code", code2), attrs);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML list to the summary buffer
+   *
+   * @param {string[]} items list of items to render
+   * @param {boolean} [ordered=false] (optional) if the rendered list should be ordered or not (default: false)
+   *
+   * @returns {Summary} summary instance
+   */
+  addList(items, ordered = false) {
+    const tag = ordered ? "ol" : "ul";
+    const listItems = items.map((item) => this.wrap("li", item)).join("");
+    const element = this.wrap(tag, listItems);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML table to the summary buffer
+   *
+   * @param {SummaryTableCell[]} rows table rows
+   *
+   * @returns {Summary} summary instance
+   */
+  addTable(rows) {
+    const tableBody = rows.map((row2) => {
+      const cells = row2.map((cell) => {
+        if (typeof cell === "string") {
+          return this.wrap("td", cell);
+        }
+        const { header, data, colspan, rowspan } = cell;
+        const tag = header ? "th" : "td";
+        const attrs = Object.assign(Object.assign({}, colspan && { colspan }), rowspan && { rowspan });
+        return this.wrap(tag, data, attrs);
+      }).join("");
+      return this.wrap("tr", cells);
+    }).join("");
+    const element = this.wrap("table", tableBody);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds a collapsable HTML details element to the summary buffer
+   *
+   * @param {string} label text for the closed state
+   * @param {string} content collapsable content
+   *
+   * @returns {Summary} summary instance
+   */
+  addDetails(label, content) {
+    const element = this.wrap("details", this.wrap("summary", label) + content);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML image tag to the summary buffer
+   *
+   * @param {string} src path to the image you to embed
+   * @param {string} alt text description of the image
+   * @param {SummaryImageOptions} options (optional) addition image attributes
+   *
+   * @returns {Summary} summary instance
+   */
+  addImage(src, alt, options) {
+    const { width, height } = options || {};
+    const attrs = Object.assign(Object.assign({}, width && { width }), height && { height });
+    const element = this.wrap("img", null, Object.assign({ src, alt }, attrs));
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML section heading element
+   *
+   * @param {string} text heading text
+   * @param {number | string} [level=1] (optional) the heading level, default: 1
+   *
+   * @returns {Summary} summary instance
+   */
+  addHeading(text2, level) {
+    const tag = `h${level}`;
+    const allowedTag = ["h1", "h2", "h3", "h4", "h5", "h6"].includes(tag) ? tag : "h1";
+    const element = this.wrap(allowedTag, text2);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML thematic break (<hr>) to the summary buffer
+   *
+   * @returns {Summary} summary instance
+   */
+  addSeparator() {
+    const element = this.wrap("hr", null);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML line break (<br>) to the summary buffer
+   *
+   * @returns {Summary} summary instance
+   */
+  addBreak() {
+    const element = this.wrap("br", null);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML blockquote to the summary buffer
+   *
+   * @param {string} text quote text
+   * @param {string} cite (optional) citation url
+   *
+   * @returns {Summary} summary instance
+   */
+  addQuote(text2, cite) {
+    const attrs = Object.assign({}, cite && { cite });
+    const element = this.wrap("blockquote", text2, attrs);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML anchor tag to the summary buffer
+   *
+   * @param {string} text link text/content
+   * @param {string} href hyperlink
+   *
+   * @returns {Summary} summary instance
+   */
+  addLink(text2, href) {
+    const element = this.wrap("a", text2, { href });
+    return this.addRaw(element).addEOL();
+  }
+};
+var _summary = new Summary();
+var summary = _summary;
+
+// node_modules/@actions/core/lib/core.js
+var ExitCode;
+(function(ExitCode2) {
+  ExitCode2[ExitCode2["Success"] = 0] = "Success";
+  ExitCode2[ExitCode2["Failure"] = 1] = "Failure";
+})(ExitCode || (ExitCode = {}));
+function setSecret(secret) {
+  issueCommand("add-mask", {}, secret);
+}
+function getInput(name2, options) {
+  const val = process.env[`INPUT_${name2.replace(/ /g, "_").toUpperCase()}`] || "";
+  if (options && options.required && !val) {
+    throw new Error(`Input required and not supplied: ${name2}`);
+  }
+  if (options && options.trimWhitespace === false) {
+    return val;
+  }
+  return val.trim();
+}
+function setFailed(message) {
+  process.exitCode = ExitCode.Failure;
+  error(message);
+}
+function error(message, properties = {}) {
+  issueCommand("error", toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
+function warning(message, properties = {}) {
+  issueCommand("warning", toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
+function info(message) {
+  process.stdout.write(message + os2.EOL);
+}
+function getState(name2) {
+  return process.env[`STATE_${name2}`] || "";
+}
+
+// src/domain/policy.ts
+var MAX_ACTIVATIONS = 1e9;
+var MAX_LIFE_SECONDS = 604800;
+
+// src/wire/shape.ts
+var ShapeError = class extends Error {
+  name = "ShapeError";
+  /** Such as `providers[0]`; empty for the whole. */
+  field;
+  constructor(field, expected) {
+    super(field === "" ? `expected ${expected}` : `${field}: expected ${expected}`);
+    this.field = field;
+  }
+};
+var text = (pattern, expected) => (value, field) => {
+  if (typeof value !== "string" || !pattern.test(value)) throw new ShapeError(field, expected);
+  return value;
+};
+var integer = (least, most2) => (value, field) => {
+  if (!Number.isSafeInteger(value) || value < least || value > most2)
+    throw new ShapeError(field, `a whole number from ${least} to ${most2}`);
+  return value;
+};
+var numericDate = (value, field) => {
+  if (typeof value !== "number" || !Number.isFinite(value) || value < 0 || value > 253402300799)
+    throw new ShapeError(field, "a NumericDate, in seconds");
+  return value;
+};
+var oneOf = (...values) => (value, field) => {
+  if (!values.includes(value)) throw new ShapeError(field, `one of ${values.join(", ")}`);
+  return value;
+};
+var nullable = (shape) => (value, field) => value === null ? null : shape(value, field);
+var list = (shape, least, most2) => (value, field) => {
+  if (!Array.isArray(value) || value.length < least || value.length > most2)
+    throw new ShapeError(field, `a list of ${least} to ${most2} entries`);
+  return value.map((entry, i) => shape(entry, `${field}[${i}]`));
+};
+var record = (name2, shape, most2) => (value, field) => {
+  if (!isObject(value) || Object.keys(value).length > most2)
+    throw new ShapeError(field, `an object of at most ${most2} members`);
+  const read = /* @__PURE__ */ Object.create(null);
+  for (const [key, member] of Object.entries(value)) {
+    if (!name2.test(key)) throw new ShapeError(field, "an object with names of the expected form");
+    read[key] = shape(member, `${field}.${key}`);
+  }
+  return read;
+};
+var object = (required, optional, extra) => (value, field) => {
+  if (!isObject(value)) throw new ShapeError(field, "a JSON object");
+  const at = (name2) => field === "" ? name2 : `${field}.${name2}`;
+  if (extra === "refuse") {
+    for (const name2 of Object.keys(value))
+      if (!Object.hasOwn(required, name2) && !Object.hasOwn(optional, name2))
+        throw new ShapeError(
+          at(printable(name2)),
+          `no such field; known are ${[...Object.keys(required), ...Object.keys(optional)].join(", ")}`
+        );
+  }
+  const read = {};
+  for (const [name2, shape] of Object.entries(required)) {
+    if (!Object.hasOwn(value, name2)) throw new ShapeError(at(name2), "this field, and it is missing");
+    read[name2] = shape(value[name2], at(name2));
+  }
+  for (const [name2, shape] of Object.entries(optional))
+    if (Object.hasOwn(value, name2)) read[name2] = shape(value[name2], at(name2));
+  return read;
+};
+function isObject(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+function printable(name2) {
+  return name2.replace(/[^A-Za-z0-9_-]/g, "?").slice(0, 40);
+}
+
+// src/wire/mint.ts
+var PROVIDER_NAME = /^[a-z][a-z0-9-]{0,39}$/;
+var POLICY_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+var name = text(PROVIDER_NAME, "a provider name");
+var policy = text(POLICY_NAME, "a policy name");
+var route = text(/^[A-Z]{1,10} \/[\x21-\x7e]{0,1023}$/, 'a route such as "POST /v1/responses"');
+var model = text(/^[\x21-\x7e]{1,256}$/, "a model name");
+var mintRequest = object(
+  { providers: list(name, 1, 32) },
+  {
+    policy,
+    activations: integer(1, MAX_ACTIVATIONS),
+    expires_in: integer(1, MAX_LIFE_SECONDS),
+    routes: list(route, 1, 256),
+    models: list(model, 1, 256)
+  },
+  "refuse"
+);
+var keyId = text(/^k_[0-9A-Za-z]{4,40}$/, "a key id");
+var keyText = text(/^till_[0-9A-Za-z]{20,75}$/, "a key");
+var baseUrl = object({ base_url: text(/^https?:\/\/[\x21-\x7e]{1,500}$/, "a URL") }, {}, "ignore");
+var providers = record(PROVIDER_NAME, baseUrl, 32);
+var scope = object(
+  { routes: list(text(/^[\x20-\x7e]{1,1100}$/, "a route"), 0, 1024) },
+  { models: nullable(list(model, 1, 256)) },
+  "ignore"
+);
+var digits = text(/^[0-9]{1,20}$/, "a number as text");
+var mintAnswer = object(
+  {
+    id: keyId,
+    key: keyText,
+    policy,
+    providers,
+    activations: integer(1, MAX_ACTIVATIONS),
+    expires_at: numericDate,
+    scope,
+    comment_by: oneOf("broker", "action"),
+    job: object(
+      {
+        repository: text(/^[\x21-\x7e]{1,256}$/, "a repository name"),
+        repository_id: digits,
+        run_id: digits,
+        run_attempt: digits,
+        check_run_id: nullable(digits)
+      },
+      {},
+      "ignore"
+    )
+  },
+  { budget_unit: oneOf("run_attempt") },
+  "ignore"
+);
+
+// src/wire/receipt.ts
+var count = integer(0, Number.MAX_SAFE_INTEGER);
+var activations = integer(0, MAX_ACTIVATIONS);
+var LINE = /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]{0,256}$/;
+var line = text(LINE, "a line of at most 256 characters");
+var digits2 = text(/^[0-9]{1,20}$/, "a number as text");
+var job = object(
+  {
+    issuer: line,
+    repository: line,
+    repository_id: digits2,
+    repository_owner_id: digits2,
+    run_id: digits2,
+    run_attempt: digits2,
+    check_run_id: nullable(digits2),
+    ref: nullable(line),
+    sha: nullable(line),
+    event_name: nullable(line),
+    workflow_ref: nullable(line),
+    actor: nullable(line)
+  },
+  {},
+  "ignore"
+);
+var endReason = oneOf(
+  "revoked_by_job",
+  "revoked_by_operator",
+  "job_completed",
+  "expired",
+  "idle",
+  "exhausted",
+  "reissued"
+);
+var provider = text(PROVIDER_NAME, "a provider name");
+var route2 = text(/^[\x20-\x7e]{1,1100}$/, "a route");
+var MAX_ROWS = 4096;
+var receipt = object(
+  {
+    key_id: keyId,
+    policy: text(POLICY_NAME, "a policy name"),
+    job,
+    providers: list(provider, 1, 32),
+    activations: object(
+      {
+        limit: integer(1, MAX_ACTIVATIONS),
+        used: activations,
+        given_back: count,
+        refused: record(/^[a-z_]{1,64}$/, count, 64)
+      },
+      {},
+      "ignore"
+    ),
+    minted_at: numericDate,
+    expires_at: numericDate,
+    first_used_at: nullable(numericDate),
+    last_used_at: nullable(numericDate),
+    ended_at: nullable(numericDate),
+    end_reason: nullable(endReason),
+    routes: list(object({ provider, route: route2, activations: count }, {}, "ignore"), 0, MAX_ROWS),
+    models: record(LINE, count, MAX_ROWS),
+    usage: object({ input_tokens: nullable(count), output_tokens: nullable(count) }, {}, "ignore"),
+    audit: object({ events: count, head: text(/^[0-9a-f]{64}$/, "a SHA-256 in hex") }, {}, "ignore")
+  },
+  {},
+  "ignore"
+);
+var receiptAnswer = object(
+  {
+    receipt,
+    jws: text(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/, "a compact JWS"),
+    comment_by: oneOf("broker", "action")
+  },
+  {},
+  "ignore"
+);
+
+// src/wire/problem.ts
+var line2 = text(/^[^\u0000-\u001f\u007f]{0,2000}$/, "a line of text");
+var problem = object(
+  {
+    type: line2,
+    title: line2,
+    status: integer(400, 599),
+    detail: line2,
+    code: text(/^[a-z_]{1,64}$/, "a code")
+  },
+  {},
+  "ignore"
+);
+
+// src/client/transport.ts
+var agents = /* @__PURE__ */ new Map();
+function transport(url) {
+  const secure = url.protocol === "https:";
+  const module = secure ? process.getBuiltinModule("node:https") : process.getBuiltinModule("node:http");
+  const key = `${url.protocol}${isLoopback(url)}`;
+  let agent = agents.get(key);
+  if (!agent) {
+    const proxy = isLoopback(url) ? {} : { proxyEnv: process.env };
+    agent = new module.Agent({ keepAlive: true, ...proxy });
+    agents.set(key, agent);
+  }
+  return { request: module.request, agent };
+}
+function isLoopback(url) {
+  return ["127.0.0.1", "[::1]", "localhost"].includes(url.hostname);
+}
+
+// src/client/exchange.ts
+var MAX_ANSWER_BYTES = 65536;
+async function exchange(question) {
+  const answer = await send(question);
+  if (answer.kind !== "answered") return answer;
+  const { status, body } = answer;
+  if (status >= 400) return refused(answer);
+  if (status >= 300) return nonsense(`status ${status}, a redirect, and redirects are not followed`);
+  if (status !== question.status) return nonsense(`status ${status} where ${question.status} was expected`);
+  const json = parse(body);
+  if (json === void 0) return nonsense("not JSON");
+  try {
+    return { kind: "ok", value: question.shape(json, "") };
+  } catch (error2) {
+    if (error2 instanceof ShapeError) return nonsense(error2.message);
+    throw error2;
+  }
+}
+function nonsense(why) {
+  return { kind: "nonsense", why };
+}
+function send(question) {
+  const { promise, resolve } = Promise.withResolvers();
+  const url = new URL(question.url);
+  const { request, agent } = transport(url);
+  const sent = request(url, {
+    method: question.method,
+    agent,
+    headers: {
+      accept: "application/json",
+      "accept-encoding": "identity",
+      "user-agent": "till-client",
+      ...question.body === void 0 ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(question.body) },
+      ...question.headers
+    },
+    // Said here, so that NODE_TLS_REJECT_UNAUTHORIZED=0 in a job's environment does not send ID tokens to anyone.
+    rejectUnauthorized: true
+  });
+  const settle = (outcome) => {
+    clearTimeout(timer);
+    if (outcome.kind !== "answered") sent.destroy();
+    resolve(outcome);
+  };
+  const timer = setTimeout(
+    () => settle({ kind: "unreachable", why: `no answer within ${question.timeoutMilliseconds / 1e3} s` }),
+    question.timeoutMilliseconds
+  );
+  sent.on("error", (error2) => settle(brokenOff(error2)));
+  sent.once("response", (response) => {
+    const limit = question.limit ?? MAX_ANSWER_BYTES;
+    const chunks = [];
+    let size = 0;
+    response.on("data", (chunk) => {
+      size += chunk.length;
+      if (size > limit) settle(nonsense(`more than ${limit} bytes`));
+      else chunks.push(chunk);
+    });
+    response.once(
+      "end",
+      () => settle({
+        kind: "answered",
+        status: response.statusCode,
+        retryAfter: response.headers["retry-after"],
+        body: Buffer.concat(chunks)
+      })
+    );
+    response.once("error", (error2) => settle(brokenOff(error2)));
+  });
+  sent.end(question.body);
+  return promise;
+}
+function brokenOff(error2) {
+  const code2 = typeof error2.code === "string" && /^[A-Z0-9_]{1,60}$/.test(error2.code) ? error2.code : "broken off";
+  return code2.startsWith("HPE_") ? nonsense(`not HTTP (${code2})`) : { kind: "unreachable", why: code2 };
+}
+function refused(answer) {
+  const wait = answer.retryAfter;
+  return {
+    kind: "refused",
+    status: answer.status,
+    problem: readProblem(parse(answer.body)),
+    retryAfter: wait !== void 0 && /^[0-9]{1,5}$/.test(wait) ? Number(wait) : null
+  };
+}
+function readProblem(json) {
+  try {
+    return problem(json, "");
+  } catch {
+    return null;
+  }
+}
+function parse(body) {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch {
+    return void 0;
+  }
+}
+
+// src/client/repeat.ts
+import { setTimeout as pause } from "node:timers/promises";
+var PAUSE_SECONDS = 1;
+async function repeatOnce(deadline, ask2) {
+  const left = () => Math.max(1, Math.floor(deadline - performance.now()));
+  const first = await ask2(left());
+  if (first.kind === "ok" || !isWorthASecondTry(first)) return first;
+  const wait = ((first.kind === "refused" ? first.retryAfter : null) ?? PAUSE_SECONDS) * 1e3;
+  if (wait + PAUSE_SECONDS * 1e3 > left()) return first;
+  await pause(wait);
+  return ask2(left());
+}
+function isWorthASecondTry(failure) {
+  if (failure.kind === "unreachable") return true;
+  return failure.kind === "refused" && (failure.status >= 500 || failure.status === 408 || failure.status === 429);
+}
+
+// src/client/receipt.ts
+var MAX_RECEIPT_BYTES = 1048576;
+var TRY_MILLISECONDS = 6e3;
+async function revoke(key) {
+  return sameKey(key, await repeatOnce(key.deadline, (milliseconds) => ask("DELETE", "", key, milliseconds)));
+}
+async function readReceipt(key) {
+  return sameKey(key, await repeatOnce(key.deadline, (milliseconds) => ask("GET", "/receipt", key, milliseconds)));
+}
+function ask(method, path, key, milliseconds) {
+  return exchange({
+    method,
+    url: `${key.broker}/v1/keys/${key.keyId}${path}`,
+    headers: { authorization: `Bearer ${key.bearer}` },
+    status: 200,
+    shape: receiptAnswer,
+    limit: MAX_RECEIPT_BYTES,
+    timeoutMilliseconds: Math.min(milliseconds, TRY_MILLISECONDS)
+  });
+}
+function sameKey(key, answer) {
+  return answer.kind === "ok" && answer.value.receipt.key_id !== key.keyId ? nonsense("receipt.key_id: expected the key that was asked for") : answer;
+}
+
+// src/domain/refusal.ts
+var catalogue = {
+  // Data plane
+  activations_exhausted: {
+    status: 410,
+    codex: 400,
+    title: "All activations are spent",
+    meaning: "The key was good for a number of requests, and all of them were made. Nothing was sent to the provider.",
+    remedy: "Ask for more with the input `activations`, up to what the policy gives; beyond that the operator raises `activations` in the policy. A job gets one key of a policy, so a new budget needs a new run."
+  },
+  key_expired: {
+    status: 410,
+    codex: 400,
+    title: "The key has expired",
+    meaning: "Its time is over, or it was not used for longer than the policy allows (`idle_after`).",
+    remedy: "Mint closer to where the key is used, or ask for longer with the input `expires-in`."
+  },
+  key_revoked: {
+    status: 410,
+    codex: 400,
+    title: "The key was revoked",
+    meaning: "The job ended it, the job is over, an operator ended it, or it was replaced by a repeated mint.",
+    remedy: "Use a key only in the job that minted it. The receipt says how and when it ended."
+  },
+  key_invalid: {
+    status: 403,
+    codex: 400,
+    control: 401,
+    title: "Not a key of this broker",
+    meaning: "The request carries no key, something that is not a key, or a key that this broker does not know.",
+    remedy: "Pass the output `key` of the mint step, whole, to the base URL of the same step: in `authorization`, `x-api-key`, `x-goog-api-key` or `api-key`."
+  },
+  scope_denied: {
+    status: 403,
+    codex: 400,
+    title: "Outside the scope of the key",
+    meaning: "The provider, the route or the model is none that the policy names, or the job asked for less than that.",
+    remedy: "Use what the answer of the mint lists under `scope`, or have the operator add the route or the model."
+  },
+  request_refused: {
+    status: 400,
+    codex: 400,
+    title: "The request itself is refused",
+    meaning: "Its target, headers, framing or body could be read in more than one way, carry a second credential, or do not show the model that must be checked. Nothing was sent.",
+    remedy: "The sentence names the part. Send plain paths, one key, and one JSON object where models are limited."
+  },
+  body_too_large: {
+    status: 413,
+    codex: 413,
+    title: "The body is too large",
+    meaning: "A body may hold 32 MiB, 8 MiB where the model is checked, and 16 KiB when a key is minted. One that does not tell its length and passes the limit on the way costs its activation.",
+    remedy: "Send less at once."
+  },
+  too_many_concurrent: {
+    status: 429,
+    codex: 429,
+    title: "Too many requests at once",
+    meaning: "The key has as many open requests as its policy allows (`limits.concurrent_requests`).",
+    remedy: "Wait for one of them to finish; clients that repeat after `retry-after` do so by themselves."
+  },
+  upgrade_refused: {
+    status: 426,
+    codex: 426,
+    title: "No WebSocket here",
+    meaning: "The client asked for another protocol. Requests are counted one by one, and a WebSocket hides them.",
+    remedy: "Let the client use HTTP with server-sent events, which most fall back to by themselves."
+  },
+  provider_unreachable: {
+    status: 502,
+    codex: 502,
+    title: "The provider was not reached",
+    meaning: "No connection could be made and not one byte was sent. The activation was given back.",
+    remedy: "Try again; if it stays, the operator looks at the provider's `origin` and the way there."
+  },
+  provider_failed: {
+    status: 502,
+    codex: 502,
+    title: "The provider broke off",
+    meaning: "The provider closed the connection or answered with what is not HTTP. The activation is spent.",
+    remedy: "Try again; the provider may have done the work all the same."
+  },
+  provider_timeout: {
+    status: 504,
+    codex: 504,
+    title: "The provider did not answer in time",
+    meaning: "No answer began within 10 minutes, or one fell silent for 5. The activation is spent.",
+    remedy: "Ask for less in one request, or stream the answer."
+  },
+  limit_exceeded: {
+    status: 429,
+    codex: 429,
+    title: "A limit is reached",
+    meaning: "Of the policy when a key is minted (`keys_per_run`, `activations_per_run`, `activations_per_day`), of 60 mints a minute and repository, or of 600 requests a minute and key on free routes.",
+    remedy: "Wait, ask for fewer activations, or have the operator raise the limit. The sentence names it."
+  },
+  provider_credential_rejected: {
+    status: 403,
+    codex: 400,
+    title: "The provider refused the credential",
+    meaning: "The provider answered 401 to the credential that the broker holds. The activation is spent.",
+    remedy: "The operator rotates the credential: `till credential rotate`. Nothing is wrong with the key."
+  },
+  storage_unavailable: {
+    status: 503,
+    codex: 503,
+    title: "The ledger cannot be written",
+    meaning: "What is not on record is not done, so nothing was sent, minted or ended.",
+    remedy: "Try again; if it stays, the operator looks at `/readyz` and at the disk or the database."
+  },
+  // Control plane
+  request_invalid: {
+    status: 400,
+    codex: 400,
+    title: "The request is not of the expected shape",
+    meaning: "The body is not the JSON that this endpoint takes. The field is named.",
+    remedy: "Correct the field. Unknown fields are errors, so that nothing asked for is silently not given."
+  },
+  token_invalid: {
+    status: 401,
+    codex: 401,
+    title: "The ID token does not verify",
+    meaning: "Issuer, audience, signature, times or claims are not as they must be. The text is the same for all reasons; the operator's log has the one that applies.",
+    remedy: "Request the token for the broker's audience (`/.well-known/till` tells it), in a job with `id-token: write`, and use it at once."
+  },
+  token_replayed: {
+    status: 401,
+    codex: 401,
+    title: "The ID token was used before",
+    meaning: "An ID token is good for one mint, whether it was allowed or denied.",
+    remedy: "Request a fresh one for each mint."
+  },
+  policy_denied: {
+    status: 403,
+    codex: 403,
+    title: "No policy allows this",
+    meaning: "No policy is about this repository; or one is, and the named claim of the token or field of the request is not what it allows.",
+    remedy: "If it is meant to be allowed, the operator changes the policy: `till policy explain` with the id in the answer shows every check."
+  },
+  already_minted: {
+    status: 409,
+    codex: 409,
+    title: "This job has its key already",
+    meaning: "A job gets one key of a policy, ended or not: a second mint would be a second budget.",
+    remedy: "Use the outputs of the step that minted. If none of yours did, another step of the job took the key: look at what the job runs."
+  },
+  job_ended: {
+    status: 409,
+    codex: 409,
+    title: "The job is over",
+    meaning: "The broker knows that the job of this ID token has completed.",
+    remedy: "Mint in the job that uses the key."
+  },
+  issuer_keys_unavailable: {
+    status: 503,
+    codex: 503,
+    title: "The issuer's keys are unknown",
+    meaning: "The keys that ID tokens are checked with could not be fetched. Nothing was minted.",
+    remedy: "Try again; if it stays, the operator looks at the way from the broker to the issuer."
+  },
+  credential_missing: {
+    status: 503,
+    codex: 503,
+    title: "The broker holds no credential for the provider",
+    meaning: "The provider is configured, its credential is not there yet. Nothing was minted.",
+    remedy: "The operator gives it: `till credential set`."
+  },
+  not_found: {
+    status: 404,
+    codex: 404,
+    title: "Nothing here",
+    meaning: "There is no such endpoint, or no key of this id that the caller may see.",
+    remedy: "Compare the URL with docs/api.md."
+  },
+  method_not_allowed: {
+    status: 405,
+    codex: 405,
+    title: "Not with this method",
+    meaning: "The endpoint exists and does not take this method.",
+    remedy: "Use one that the `allow` header lists."
+  },
+  not_ready: {
+    status: 503,
+    codex: 503,
+    title: "The broker is not ready",
+    meaning: "A part of the broker that the answer names does not work now, or the broker was told to stop.",
+    remedy: "Ask again in a moment. If it stays so, the operator finds the part in the log and in `GET /readyz`."
+  },
+  request_timeout: {
+    status: 408,
+    codex: 408,
+    title: "The request did not arrive in time",
+    meaning: "The head took longer than 10 s, or the body paused for 30 s.",
+    remedy: "Send it again."
+  }
+};
+
+// src/views/markdown.ts
+function code(value) {
+  const text2 = cut(value, 120).toWellFormed().replace(UNSEEN, "\uFFFD").replace(/[`@#<|]/g, (character) => LOOKALIKE[character]).replace(/:(?=\/\/)/g, "\u2236").trim();
+  return text2 === "" ? "\u2013" : `\`${text2}\``;
+}
+var LOOKALIKE = { "`": "\u02CB", "@": "\uFF20", "#": "\uFF03", "<": "\u2039", "|": "\xA6" };
+var UNSEEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+function cut(value, most2) {
+  return value.length > most2 ? `${value.slice(0, most2 - 1)}\u2026` : value;
+}
+function table(head, rows) {
+  const line3 = (cells) => `| ${cells.join(" | ")} |`;
+  return [line3(head), line3(head.map(() => "---")), ...rows.map(line3)].join("\n");
+}
+
+// src/views/receipt.ts
+function receiptMarkdown(receipt2, options = {}) {
+  const parts2 = [
+    `### Till: ${verdict(receipt2)}`,
+    ...overview(receipt2),
+    ...refusals(receipt2),
+    ...details(receipt2, options)
+  ];
+  return `${parts2.join("\n\n")}
+`;
+}
+function verdict(receipt2) {
+  const { limit, used, refused: refused2 } = receipt2.activations;
+  const refusals2 = Object.values(refused2).reduce((sum, count3) => sum + count3, 0);
+  return [`${count2(used)} of ${count2(limit)} activations used`, `${count2(refusals2)} refused`, ending(receipt2)].join(
+    " \xB7 "
+  );
+}
+var ENDINGS = {
+  revoked_by_job: "revoked",
+  revoked_by_operator: "revoked by an operator",
+  job_completed: "ended with the job",
+  expired: "expired",
+  idle: "ended for idleness",
+  exhausted: "spent and closed",
+  reissued: "replaced"
+};
+function ending({ ended_at, end_reason, expires_at }) {
+  if (ended_at === null) return `key still alive, until ${clockTime(expires_at)} at the latest`;
+  return `key ${end_reason === null ? "ended" : ENDINGS[end_reason]} ${clockTime(ended_at)}`;
+}
+function overview(receipt2) {
+  const { usage, activations: activations2 } = receipt2;
+  const cells = [
+    ["Key", code(receipt2.key_id)],
+    ["Policy", code(receipt2.policy)],
+    ["Providers", listed(receipt2.providers)],
+    ["Models", listed(Object.keys(receipt2.models))]
+  ];
+  if (usage.input_tokens !== null || usage.output_tokens !== null)
+    cells.push(["Tokens", `${count2(usage.input_tokens ?? 0)} in, ${count2(usage.output_tokens ?? 0)} out`]);
+  if (activations2.given_back > 0) cells.push(["Given back", count2(activations2.given_back)]);
+  return [
+    table(
+      cells.map(([name2]) => name2),
+      [cells.map(([, value]) => value)]
+    )
+  ];
+}
+function refusals(receipt2) {
+  const rows = Object.entries(receipt2.activations.refused).filter(([, requests]) => requests > 0);
+  if (rows.length === 0) return [];
+  const shown = most(rows.sort(([, a], [, b]) => b - a));
+  return [
+    "#### Refused",
+    table(
+      ["Code", "Requests", "Because"],
+      shown.map(([name2, requests]) => [code(name2), count2(requests), meaning(name2)])
+    ),
+    ...remainder(rows, shown)
+  ];
+}
+function meaning(name2) {
+  return Object.hasOwn(catalogue, name2) ? catalogue[name2].title : "";
+}
+function details(receipt2, { jws }) {
+  const { job: job2 } = receipt2;
+  const models = Object.entries(receipt2.models).sort(([, a], [, b]) => b - a);
+  const facts = [
+    ["Repository", job2.repository],
+    ["Run", `${job2.run_id}, attempt ${job2.run_attempt}`],
+    ["Event", job2.event_name],
+    ["Ref", job2.ref],
+    ["Commit", job2.sha],
+    ["Minted", instant(receipt2.minted_at)],
+    ["First used", receipt2.first_used_at === null ? null : instant(receipt2.first_used_at)],
+    ["Last used", receipt2.last_used_at === null ? null : instant(receipt2.last_used_at)],
+    ["Ended", receipt2.ended_at === null ? null : instant(receipt2.ended_at)],
+    ["Audit events", count2(receipt2.audit.events)],
+    ["Last event", receipt2.audit.head]
+  ];
+  return [
+    "<details>\n<summary>Routes, models and the job</summary>",
+    ...usedTable(
+      "Route",
+      receipt2.routes.map(({ provider: provider2, route: route3, activations: activations2 }) => [`${provider2} ${route3}`, activations2])
+    ),
+    ...usedTable("Model", models),
+    table(
+      ["Job and key", ""],
+      facts.filter(([, value]) => value !== null).map(([name2, value]) => [name2, code(value)])
+    ),
+    ...jws !== void 0 && jws.length <= 16384 && COMPACT_JWS.test(jws) ? [`The receipt, signed:
+
+\`\`\`
+${jws}
+\`\`\``] : [],
+    "</details>"
+  ];
+}
+var COMPACT_JWS = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
+function usedTable(name2, rows) {
+  if (rows.length === 0) return [];
+  const shown = most(rows);
+  return [
+    table(
+      [name2, "Activations"],
+      shown.map(([value, activations2]) => [code(value), count2(activations2)])
+    ),
+    ...remainder(rows, shown)
+  ];
+}
+var MOST_ROWS = 20;
+function most(rows) {
+  return rows.slice(0, MOST_ROWS);
+}
+function remainder(rows, shown) {
+  return rows.length > shown.length ? [`\u2026 and ${rows.length - shown.length} more.`] : [];
+}
+function listed(values) {
+  if (values.length === 0) return "\u2013";
+  const shown = values.slice(0, 5).map((value) => code(cut(value, 60)));
+  return values.length > 5 ? `${shown.join(", ")} and ${values.length - 5} more` : shown.join(", ");
+}
+function count2(value) {
+  return String(value).replace(/\B(?=(\d{3})+$)/g, ",");
+}
+function clockTime(at) {
+  return `${new Date(at * 1e3).toISOString().slice(11, 16)} UTC`;
+}
+function instant(at) {
+  return `${new Date(at * 1e3).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+}
+
+// src/action/agents/home-files.ts
+import { createHash } from "node:crypto";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+function restore({ path, written, former, folder }) {
+  if (!existsSync(path)) return "it was removed";
+  if (sha256(readFileSync(path)) !== written) return "it was changed since";
+  if (former) {
+    const bytes = existsSync(former.copy) ? readFileSync(former.copy) : null;
+    if (!bytes || sha256(bytes) !== former.hash) return "the copy of what it held is gone";
+    writeFileSync(path, bytes);
+    rmSync(dirname(former.copy), { recursive: true });
+    return null;
+  }
+  rmSync(path);
+  if (folder !== null) removeEmpty(dirname(path), folder);
+  return null;
+}
+function removeEmpty(from, last) {
+  try {
+    for (let folder = from; folder.startsWith(last); folder = dirname(folder)) rmdirSync(folder);
+  } catch {
+  }
+}
+function sha256(bytes) {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+// src/action/printable.ts
+function printable2(text2, most2 = 600) {
+  const line3 = text2.toWellFormed().replace(UNPRINTABLE, "\uFFFD").replace(/:(?=:)/g, ": ").replace(/##(?=\[)/g, "## ");
+  return line3.length > most2 ? `${line3.slice(0, most2 - 1).toWellFormed()}\u2026` : line3;
+}
+var UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
+// src/action/explain.ts
+function explain(what, broker, failure) {
+  if (failure.kind === "unreachable")
+    return `Cannot ${what}: the broker at ${broker} did not answer (${failure.why}). Check the input broker, that the broker runs, and that this runner may reach it.`;
+  if (failure.kind === "nonsense")
+    return `Cannot ${what}: ${broker} does not answer as a broker of Till does (${printable2(failure.why)}). Check the input broker, and what stands between this runner and the broker.`;
+  const { problem: problem2, status } = failure;
+  if (problem2 === null)
+    return `Cannot ${what}: ${broker} answered with status ${status}, and not as a broker of Till does. Check the input broker, and what stands between this runner and the broker.`;
+  const said = printable2(problem2.detail).replace(/^Cannot [^:]{1,40}: /, "").replace(/[.\s]+$/, "");
+  const remedy = REMEDIES[problem2.code];
+  return `Cannot ${what}: ${said} (${problem2.code}).${remedy === void 0 ? "" : ` ${remedy}`}`;
+}
+var REMEDIES = {
+  request_invalid: "Check the inputs of this step.",
+  token_invalid: "Check that the broker trusts the issuer of this server and that its public_url has the origin of the input broker.",
+  token_replayed: "Run the job again.",
+  policy_denied: "Ask the broker's operator for a policy that covers this job, or ask for less.",
+  already_minted: "One job has one budget under each policy: use the outputs of the step that minted first, or name another policy with the input policy.",
+  job_ended: "Run the job again.",
+  limit_exceeded: "Wait until other jobs have ended, or ask the broker's operator to raise the policy's limits.",
+  storage_unavailable: "Nothing was minted. Run the job again, and tell the broker's operator.",
+  issuer_keys_unavailable: "Nothing was minted. Run the job again, and tell the broker's operator.",
+  credential_missing: "Tell the broker's operator to enrol it with `till credential set`."
+};
+
+// src/action/id-token.ts
+import { readFileSync as readFileSync2 } from "node:fs";
+
+// src/action/mask.ts
+function mask(secret) {
+  if (secret !== "") setSecret(secret);
+}
+
+// src/action/step-error.ts
+var StepError = class extends Error {
+  name = "StepError";
+};
+
+// src/action/id-token.ts
+var TRY_MILLISECONDS2 = 5e3;
+var TRIES = 3;
+var tokenAnswer = object(
+  { value: text(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/, "an ID token") },
+  {},
+  "ignore"
+);
+async function idToken(audience, deadline) {
+  const url = process.env["ACTIONS_ID_TOKEN_REQUEST_URL"];
+  const bearer = process.env["ACTIONS_ID_TOKEN_REQUEST_TOKEN"];
+  if (!url || !bearer || !URL.canParse(url)) throw new StepError(isForksPullRequest() ? FORK : NO_PERMISSION);
+  mask(bearer);
+  const question = {
+    method: "GET",
+    url: `${url}${url.includes("?") ? "&" : "?"}audience=${encodeURIComponent(audience)}`,
+    headers: { authorization: `Bearer ${bearer}` },
+    status: 200,
+    shape: tokenAnswer
+  };
+  let answer = { kind: "unreachable", why: "no time left" };
+  for (let left = TRIES; left > 0; left--) {
+    const milliseconds = Math.min(TRY_MILLISECONDS2, Math.floor(deadline - performance.now()));
+    if (milliseconds <= 0) break;
+    answer = await exchange({ ...question, timeoutMilliseconds: milliseconds });
+    if (answer.kind === "ok") {
+      mask(answer.value.value);
+      return answer.value.value;
+    }
+    if (!isWorthASecondTry(answer)) break;
+  }
+  throw new StepError(
+    `Cannot get an ID token: GitHub's token service did not give one (${reason(answer)}). Run the job again; https://www.githubstatus.com tells of outages.`
+  );
+}
+var NO_PERMISSION = "Cannot get an ID token: the job has no permission for it. Add `permissions: id-token: write` to the job (permissions that are not named are then none: name `contents: read` too if the job checks out).";
+var FORK = "Cannot get an ID token: this is the pull request of a fork, and GitHub gives those none. Skip the step with `if: github.event.pull_request.head.repo.full_name == github.repository`.";
+function isForksPullRequest() {
+  if (process.env["GITHUB_EVENT_NAME"] === "pull_request_target") return false;
+  try {
+    const { pull_request } = JSON.parse(readFileSync2(process.env["GITHUB_EVENT_PATH"] ?? "", "utf8"));
+    const head = pull_request.head.repo;
+    return head === null || head.full_name !== (pull_request.base?.repo?.full_name ?? process.env["GITHUB_REPOSITORY"]);
+  } catch {
+    return false;
+  }
+}
+function reason(answer) {
+  if (answer.kind === "ok") return "no reason";
+  return answer.kind === "refused" ? `status ${answer.status}` : answer.why;
+}
+
+// src/action/agents/claude-code.ts
+var claudeCode = {
+  needs: [],
+  variables: () => ({ CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1" })
+};
+
+// src/action/agents/toml.ts
+function statements(text2) {
+  const found = [];
+  let table2 = [];
+  let at = 0;
+  while (at < text2.length) {
+    const start = at;
+    const line3 = /[^\n]*\n?/y;
+    line3.lastIndex = at;
+    const blank = /[ \t\r]*(#[^\n]*)?(\n|$)/y;
+    blank.lastIndex = at;
+    if (blank.test(text2)) {
+      at = blank.lastIndex;
+      found.push({ text: text2.slice(start, at), table: table2, key: null });
+      continue;
+    }
+    const header = HEADER.exec(line3.exec(text2)[0]);
+    if (header) {
+      at = line3.lastIndex;
+      table2 = parts(header[2]);
+      found.push({ text: text2.slice(start, at), table: table2, key: null });
+      continue;
+    }
+    PAIR.lastIndex = at;
+    const pair = PAIR.exec(text2);
+    const end = pair && valueEnd(text2, PAIR.lastIndex);
+    if (!pair || end === null) return null;
+    at = end;
+    found.push({ text: text2.slice(start, at), table: table2, key: parts(pair[1]) });
+  }
+  return found;
+}
+var PART = `(?:[A-Za-z0-9_-]+|"(?:[^"\\\\\\n]|\\\\.)*"|'[^'\\n]*')`;
+var NAME = `${PART}(?:[ \\t]*\\.[ \\t]*${PART})*`;
+var HEADER = new RegExp(`^[ \\t]*(\\[\\[?)[ \\t]*(${NAME})[ \\t]*\\]\\]?[ \\t\\r]*(?:#[^\\n]*)?\\n?$`);
+var PAIR = new RegExp(`[ \\t]*(${NAME})[ \\t]*=`, "y");
+function parts(name2) {
+  return name2.match(new RegExp(PART, "g")).map((part) => part.replace(/^(["'])(.*)\1$/, "$2"));
+}
+var TOKEN = /"""(?:[^\\]|\\[\s\S])*?"""+|'''[\s\S]*?'''+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[[{]|[\]}]|#[^\n]*|\n|[^"'[\]{}#\n]+/y;
+function valueEnd(text2, from) {
+  let depth = 0;
+  TOKEN.lastIndex = from;
+  for (let token = TOKEN.exec(text2); token; token = TOKEN.exec(text2)) {
+    if (token[0] === "[" || token[0] === "{") depth++;
+    else if (token[0] === "]" || token[0] === "}") depth--;
+    else if (token[0] === "\n" && depth === 0) return TOKEN.lastIndex;
+    if (depth < 0) return null;
+    if (TOKEN.lastIndex === text2.length) return depth === 0 ? text2.length : null;
+  }
+  return null;
+}
+
+// src/action/agents/codex.ts
+var PATH = ".codex/config.toml";
+var codex = {
+  needs: ["openai"],
+  file: { path: PATH, merge: (existing, { bases }) => config(existing ?? "", bases.get("openai")) }
+};
+function config(existing, base) {
+  const found = statements(existing);
+  if (found === null || found.some(isInlineProviders))
+    throw new StepError(
+      `Cannot set up the agent codex: ~/${PATH} is not TOML with providers as [model_providers.NAME] tables. Mend the file, or remove it before this step.`
+    );
+  const kept = found.filter((statement) => !isReplaced(statement)).map((statement) => statement.text);
+  const rest = kept.join("");
+  return `model_provider = "till"
+${rest}${rest === "" || rest.endsWith("\n") ? "" : "\n"}
+[model_providers.till]
+name = "Till"
+base_url = ${JSON.stringify(base)}
+env_key = "OPENAI_API_KEY"
+wire_api = "responses"
+supports_websockets = false
+`;
+}
+function isReplaced({ table: table2, key }) {
+  if (table2.length === 0) return key?.length === 1 && key[0] === "model_provider";
+  return table2[0] === "model_providers" && table2[1] === "till";
+}
+function isInlineProviders({ table: table2, key }) {
+  if (key === null) return false;
+  return table2.length === 0 ? key[0] === "model_providers" : table2.length === 1 && table2[0] === "model_providers" && key[0] === "till";
+}
+
+// src/action/agents/agent.ts
+function modelVariable(name2, models) {
+  const model2 = models.find((entry) => !entry.includes("*"));
+  return model2 === void 0 ? {} : { [name2]: model2 };
+}
+
+// src/action/agents/copilot.ts
+var copilot = {
+  needs: ["openai", "anthropic"],
+  variables: ({ bases, key, models }) => {
+    const openai = bases.get("openai");
+    return {
+      COPILOT_PROVIDER_TYPE: openai === void 0 ? "anthropic" : "openai",
+      COPILOT_PROVIDER_BASE_URL: openai ?? bases.get("anthropic"),
+      COPILOT_PROVIDER_API_KEY: key,
+      ...modelVariable("COPILOT_MODEL", models)
+    };
+  }
+};
+
+// src/action/agents/gemini-cli.ts
+var PATH2 = ".gemini/settings.json";
+var geminiCli = {
+  needs: [],
+  variables: () => ({ GEMINI_CLI_TRUST_WORKSPACE: "true" }),
+  file: { path: PATH2, merge: (existing) => settings(existing ?? "{}") }
+};
+function settings(existing) {
+  const all = object2(parse2(existing));
+  const security = object2(all["security"] ?? {});
+  const auth = { ...object2(security["auth"] ?? {}), selectedType: "gemini-api-key" };
+  return `${JSON.stringify({ ...all, security: { ...security, auth } }, null, 2)}
+`;
+}
+function parse2(text2) {
+  try {
+    return JSON.parse(withoutComments(text2));
+  } catch {
+    return void 0;
+  }
+}
+function object2(value) {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  throw new StepError(
+    `Cannot set up the agent gemini-cli: ~/${PATH2} is not JSON with objects where settings have them. Mend the file, or remove it before this step.`
+  );
+}
+function withoutComments(text2) {
+  return text2.replace(
+    /"(?:[^"\\]|\\.)*"|\/\/[^\n]*|\/\*[\s\S]*?\*\//g,
+    (found) => found.startsWith('"') ? found : " "
+  );
+}
+
+// src/action/agents/opencode.ts
+var opencode = {
+  needs: [],
+  variables: ({ bases }) => {
+    const base = bases.get("anthropic");
+    return base === void 0 ? {} : { ANTHROPIC_BASE_URL: `${base.replace(/\/$/, "")}/v1` };
+  }
+};
+
+// src/action/agents/qwen-code.ts
+var qwenCode = {
+  needs: [],
+  variables: ({ models }) => modelVariable("OPENAI_MODEL", models)
+};
+
+// src/action/agents/agents.ts
+var agents2 = {
+  "claude-code": claudeCode,
+  codex,
+  "gemini-cli": geminiCli,
+  opencode,
+  copilot,
+  "qwen-code": qwenCode
+};
+var agentNames = Object.keys(agents2);
+
+// src/action/variables.ts
+var row = (prefix) => ({ key: `${prefix}_API_KEY`, base: `${prefix}_BASE_URL` });
+var known = /* @__PURE__ */ new Map([
+  ["openai", row("OPENAI")],
+  ["anthropic", row("ANTHROPIC")],
+  ["gemini", { key: "GEMINI_API_KEY", base: "GOOGLE_GEMINI_BASE_URL" }],
+  ["groq", row("GROQ")],
+  ["mistral", { key: "MISTRAL_API_KEY", base: null }],
+  ["cohere", { key: "CO_API_KEY", base: null }],
+  ["openrouter", row("OPENROUTER")],
+  ["together", row("TOGETHER")],
+  ["fireworks", row("FIREWORKS")],
+  ["perplexity", row("PERPLEXITY")],
+  ["deepseek", row("DEEPSEEK")],
+  ["xai", row("XAI")]
+]);
+var taken = /* @__PURE__ */ new Set([
+  ...[...known.values()].flatMap(({ key, base }) => base === null ? [key] : [key, base]),
+  "COPILOT_PROVIDER_API_KEY",
+  "COPILOT_PROVIDER_BASE_URL",
+  "GOOGLE_API_KEY",
+  "CODEX_API_KEY"
+]);
+
+// src/action/inputs.ts
+var comments = ["auto", "always", "never"];
+var failOns = ["refused", "exhausted", "unrevoked"];
+function readReportInputs() {
+  const problems = [];
+  return orThrow(reportInputs(problems), problems);
+}
+function reportInputs(problems) {
+  return {
+    summary: flag("summary", true, problems),
+    comment: words("comment", comments, problems)[0] ?? "auto",
+    failOn: words("fail-on", failOns, problems)
+  };
+}
+function orThrow(value, problems) {
+  if (problems.length > 0) throw new StepError(problems.join("\n"));
+  return value;
+}
+function flag(name2, otherwise, problems) {
+  const given = getInput(name2);
+  if (given === "") return otherwise;
+  if (!/^(true|false)$/i.test(given))
+    problems.push(`Cannot read the input ${name2}: expected true or false, got ${quoted(given)}.`);
+  return given.toLowerCase() === "true";
+}
+function words(name2, allowed, problems) {
+  const given = [...new Set(list2(name2))];
+  for (const word of given)
+    if (!allowed.includes(word))
+      problems.push(`Cannot read the input ${name2}: expected ${allowed.join(", ")}, got ${quoted(word)}.`);
+  return given.filter((word) => allowed.includes(word));
+}
+function list2(name2) {
+  return getInput(name2).split(/[\s,]+/).filter((word) => word !== "");
+}
+function quoted(text2) {
+  return `"${printable2(text2, 100)}"`;
+}
+
+// src/action/rfc3339.ts
+function rfc3339(instant2) {
+  return new Date(Math.floor(instant2) * 1e3).toISOString().replace(".000Z", "Z");
+}
+
+// src/action/state.ts
+var state = {
+  keyId: "key-id",
+  broker: "broker",
+  audience: "audience",
+  expiresAt: "expires-at",
+  files: "files"
+};
+
+// src/action/post.ts
+var REVOKE_MILLISECONDS = 1e4;
+var RECEIPT_MILLISECONDS = 3e3;
+async function post() {
+  putFilesBack();
+  const keyId2 = getState(state.keyId);
+  if (keyId2 === "") return info("Nothing to revoke: this step minted no key.");
+  const ended = await endKey(keyId2);
+  if (typeof ended === "string")
+    warning(
+      `${ended}
+Key ${keyId2} dies by itself at ${rfc3339(Number(getState(state.expiresAt)))}, or earlier if the broker learns that the job has ended.`
+    );
+  const account = typeof ended === "string" ? null : ended;
+  const inputs = readReportInputs();
+  if (account !== null) {
+    info(printable2(`Key ${keyId2}: ${verdict(account.receipt)}.`));
+    if (inputs.summary) await summarize(account);
+  }
+  const failures = inputs.failOn.filter((word) => SHOWN[word](account?.receipt ?? null));
+  if (failures.length > 0)
+    setFailed(`The input fail-on asks for it: ${failures.map((word) => MEANING[word]).join("; ")}.`);
+}
+async function endKey(keyId2) {
+  const broker = getState(state.broker);
+  const deadline = performance.now() + REVOKE_MILLISECONDS;
+  let bearer;
+  try {
+    bearer = await idToken(getState(state.audience), deadline);
+  } catch (error2) {
+    if (error2 instanceof StepError) return `Cannot revoke key ${keyId2}. ${error2.message}`;
+    throw error2;
+  }
+  const answer = await revoke({ broker, keyId: keyId2, bearer, deadline });
+  if (answer.kind === "ok") return answer.value;
+  const known2 = answer.kind === "unreachable" ? answer : await readReceipt({ broker, keyId: keyId2, bearer, deadline: performance.now() + RECEIPT_MILLISECONDS });
+  if (known2.kind === "ok" && known2.value.receipt.ended_at !== null) return known2.value;
+  return explain(`revoke key ${keyId2}`, broker, answer);
+}
+async function summarize({ receipt: receipt2, jws }) {
+  try {
+    await summary.addRaw(receiptMarkdown(receipt2, { jws })).write();
+  } catch (error2) {
+    warning(`Cannot write the receipt to the job summary: ${printable2(String(error2))}.`);
+  }
+}
+var SHOWN = {
+  refused: (receipt2) => receipt2 !== null && Object.values(receipt2.activations.refused).some((count3) => count3 > 0),
+  exhausted: (receipt2) => receipt2 !== null && receipt2.activations.used >= receipt2.activations.limit,
+  unrevoked: (receipt2) => receipt2 === null || receipt2.ended_at === null
+};
+var MEANING = {
+  refused: "the broker refused requests (refused)",
+  exhausted: "all activations are spent (exhausted)",
+  unrevoked: "the key could not be revoked (unrevoked)"
+};
+function putFilesBack() {
+  const files = getState(state.files);
+  if (files === "") return;
+  for (const file of JSON.parse(files)) {
+    const reason2 = restore(file);
+    if (reason2 !== null) info(`Left ${file.path} as it is: ${reason2}.`);
+  }
+}
+try {
+  await post();
+} catch (error2) {
+  warning(error2 instanceof StepError ? error2.message : `Cannot finish the step: ${printable2(String(error2))}.`);
+}

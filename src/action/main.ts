@@ -1,0 +1,104 @@
+import { randomBytes } from 'node:crypto'
+import { exportVariable, getInput, info, saveState, setFailed, setOutput } from '@actions/core'
+import { discover } from '#client/discover.ts'
+import { mint } from '#client/mint.ts'
+import type { MintAnswer } from '#wire/mint.ts'
+import type { Setting } from './agents/agent.ts'
+import { agents } from './agents/agents.ts'
+import { probe, write } from './agents/home-files.ts'
+import { explain } from './explain.ts'
+import { idToken } from './id-token.ts'
+import { type Inputs, readInputs } from './inputs.ts'
+import { mask, maskKey } from './mask.ts'
+import { printable } from './printable.ts'
+import { rfc3339 } from './rfc3339.ts'
+import { state } from './state.ts'
+import { StepError } from './step-error.ts'
+import { variablesOf } from './variables.ts'
+
+/** Main ends within 60 s; the rest is for starting and for writing files. */
+const ALL_MILLISECONDS = 55_000
+/** A broker that is silent here may still mint. */
+const DISCOVERY_MILLISECONDS = 5_000
+
+/** Gets a key for this job, and hands it to the following steps. */
+async function main(): Promise<void> {
+  const deadline = performance.now() + ALL_MILLISECONDS
+  mask(getInput('github-token'))
+  const inputs = readInputs()
+  // Asked before there is a key, so that a file that cannot be kept costs no budget.
+  for (const { file } of inputs.agents.map((name) => agents[name])) if (file) probe(file, inputs.request.providers)
+
+  const minted = await mintKey(inputs, deadline)
+  maskKey(minted.key)
+  saveState(state.keyId, minted.id)
+  saveState(state.broker, inputs.broker)
+  saveState(state.audience, inputs.audience)
+  saveState(state.expiresAt, String(Math.floor(minted.expires_at)))
+  handOver(inputs, minted)
+
+  const unit = minted.budget_unit === 'run_attempt' ? ' for all jobs of this run attempt' : ''
+  info(
+    `Minted key ${minted.id} under policy "${minted.policy}": ${minted.activations} activations${unit}, ` +
+      `expires at ${rfc3339(minted.expires_at)}.`,
+  )
+}
+
+async function mintKey(inputs: Inputs, deadline: number): Promise<MintAnswer> {
+  const { broker } = inputs
+  // At the same time: neither needs the other, and the audience is known without the broker.
+  const [first, published] = await Promise.all([
+    idToken(inputs.audience, deadline),
+    discover(broker, DISCOVERY_MILLISECONDS),
+  ])
+  if (published.kind === 'ok' && published.value.audience !== inputs.audience)
+    throw new StepError(
+      `Cannot mint a key: the broker at ${broker} expects tokens for the audience ` +
+        `"${printable(published.value.audience, 200)}", and this step has them for "${inputs.audience}". ` +
+        'If that is the broker you mean, set the input audience to what it expects.',
+    )
+  const fresh = [first]
+  const answer = await mint({
+    broker,
+    idToken: async () => fresh.pop() ?? idToken(inputs.audience, deadline),
+    request: inputs.request,
+    idempotencyKey: randomBytes(24).toString('base64url'),
+    deadline,
+  })
+  if (answer.kind !== 'ok') throw new StepError(explain('mint a key', broker, answer))
+  return answer.value
+}
+
+/** Outputs, environment and files. The key and all its forms are masked by now. */
+function handOver({ request, exportEnv, agents: names }: Inputs, minted: MintAnswer): void {
+  const bases = new Map(request.providers.map((name) => [name, minted.providers[name]!.base_url]))
+  setOutput('key', minted.key)
+  setOutput('key-id', minted.id)
+  setOutput('base-url', bases.get(request.providers[0]!))
+  setOutput('base-urls', JSON.stringify(Object.fromEntries(bases)))
+  setOutput('activations', String(minted.activations))
+  setOutput('expires-at', rfc3339(minted.expires_at))
+
+  const setting: Setting = { key: minted.key, bases, models: request.models ?? [] }
+  if (exportEnv) {
+    for (const [provider, base] of bases) exportProvider(provider, base, minted.key)
+    for (const name of names)
+      for (const [variable, value] of Object.entries(agents[name].variables?.(setting) ?? {}))
+        exportVariable(variable, value)
+  }
+  const written = names.map((name) => agents[name].file).filter((file) => file !== undefined)
+  if (written.length > 0) saveState(state.files, JSON.stringify(written.map((file) => write(file, setting))))
+}
+
+function exportProvider(provider: string, base: string, key: string): void {
+  const variables = variablesOf(provider)
+  if ('collides' in variables) throw new StepError(`Cannot export ${variables.collides}`)
+  exportVariable(variables.key, key)
+  if (variables.base !== null) exportVariable(variables.base, base)
+}
+
+try {
+  await main()
+} catch (error) {
+  setFailed(error instanceof StepError ? error.message : `Cannot mint a key: ${printable(String(error))}`)
+}
