@@ -57,8 +57,11 @@ const CODE_OF_END: Readonly<Record<EndReason, DeadReason>> = {
   exhausted: 'activations_exhausted',
 }
 
+/** What of a grant decides whether it lives. */
+export type GrantLife = Pick<Grant, 'limit' | 'expiresAt' | 'idleAfterSeconds'>
+
 /** The rule that every ledger keeps: whether one more activation may be spent now. */
-export function activate(grant: Grant, state: GrantState, now: NumericDate): Activation {
+export function activate(grant: GrantLife, state: GrantState, now: NumericDate): Activation {
   const code = deadReason(grant, state, now)
   const limit = grant.limit
   if (code) return { kind: 'refused', code, used: state.used, limit }
@@ -66,14 +69,14 @@ export function activate(grant: Grant, state: GrantState, now: NumericDate): Act
 }
 
 /** Why nothing may be done with the key now, free routes included; `null` when it may. */
-export function deadReason(grant: Grant, state: GrantState, now: NumericDate): DeadReason | null {
+export function deadReason(grant: GrantLife, state: GrantState, now: NumericDate): DeadReason | null {
   const ending = state.ended ?? naturalEnd(grant, state, now)
   if (ending) return CODE_OF_END[ending.reason]
   return state.used >= grant.limit ? 'activations_exhausted' : null
 }
 
 /** The ending that time alone brings, if it has come: expiry or idleness, whichever was first. */
-export function naturalEnd(grant: Grant, state: GrantState, now: NumericDate): Ending | null {
+export function naturalEnd(grant: GrantLife, state: GrantState, now: NumericDate): Ending | null {
   const idleAt = grant.idleAfterSeconds === null ? Number.POSITIVE_INFINITY : state.activeAt + grant.idleAfterSeconds
   if (Math.min(grant.expiresAt, idleAt) > now) return null
   return grant.expiresAt <= idleAt ? { at: grant.expiresAt, reason: 'expired' } : { at: idleAt, reason: 'idle' }

@@ -1,0 +1,81 @@
+import { resolve } from 'node:path'
+import { LRUCache } from 'lru-cache'
+import type { Ledger } from '#broker/ports.ts'
+import type { AuditEvent } from '#domain/audit-event.ts'
+import type { Ending, Grant } from '#domain/grant.ts'
+import { startCommitter } from './sqlite/committer.ts'
+import { preparePrivateFile } from './sqlite/file.ts'
+import { decodeGrant, encodeGrant } from './stored-grant.ts'
+
+/** Grants that are kept in memory: what of them never changes, by the digest of their key. */
+const CACHED_GRANTS = 50_000
+
+/**
+ * The ledger on SQLite. All writing is done by a worker thread, many calls to a transaction; other processes may have
+ * the same file open (`till keys revoke`).
+ *
+ * @param options `path`: of the database file, made with its folder when it is not there
+ * @throws {StorageUnavailable} with a sentence for the operator when the file cannot be opened, is readable by others,
+ *   or does not take the settings that durability needs
+ */
+export async function openSqliteLedger(options: { readonly path: string }): Promise<Ledger> {
+  const path = resolve(options.path)
+  preparePrivateFile(path)
+  const listeners: ((grantId: string, ending: Ending) => void)[] = []
+  const grants = new LRUCache<string, Grant>({ max: CACHED_GRANTS })
+  const committer = await startCommitter({ path }, (endings) => {
+    for (const { id, ending } of endings) for (const listener of listeners) listener(id, ending)
+  })
+  const { call } = committer
+
+  return {
+    mint: (entry) => call('mint', { ...entry, terms: encodeGrant(entry.grant) }),
+    refuseMint: (entry) => call('refuseMint', entry),
+    async find(keyDigest) {
+      const digest = Buffer.from(keyDigest).toString('hex')
+      const cached = grants.get(digest)
+      if (cached) return cached
+      const grant = decoded(await call('find', keyDigest))
+      if (grant) grants.set(digest, grant)
+      return grant
+    },
+    findById: async (id) => decoded(await call('findById', id)),
+    state: (grant, now) => call('state', grant.id, now),
+    charge: (grant, request, now) => call('charge', grant.id, request, now),
+    admitFree: (grant, now) => call('admitFree', grant.id, now),
+    giveBack: (grant, requestId, reason, now) => call('giveBack', grant.id, requestId, reason, now),
+    record: (grant, fact, now) => call('record', grant.id, fact, now),
+    touch: (grantIds, now) => call('touch', grantIds, now),
+    end: (grant, reason, now, operator) => call('end', grant.id, reason, now, operator),
+    async sweep(now) {
+      for (let ended = 0; ; ) {
+        const part = await call('sweep', now)
+        ended += part.ended
+        if (part.isDone) return ended
+      }
+    },
+    async *events(chain) {
+      for (let after = 0; ; ) {
+        const page = await call('events', chain, after)
+        for (const { text, hash } of page) yield { event: JSON.parse(text) as AuditEvent, hash }
+        if (page.length === 0) return
+        after += page.length
+      }
+    },
+    async list(filter) {
+      return (await call('list', filter)).map(({ terms, state }) => ({ grant: decodeGrant(terms), state }))
+    },
+    onEnding(listener) {
+      listeners.push(listener)
+    },
+    readRecord: (name) => call('readRecord', name),
+    writeRecord: (name, value) => call('writeRecord', name, value),
+    createRecord: (name, value) => call('createRecord', name, value),
+    check: () => call('probe'),
+    close: () => committer.close(),
+  }
+}
+
+function decoded(terms: string | null): Grant | null {
+  return terms === null ? null : decodeGrant(terms)
+}

@@ -1,0 +1,47 @@
+import { DatabaseSync } from 'node:sqlite'
+import { StorageUnavailable } from '#broker/ports.ts'
+import { migrate } from './migrate.ts'
+
+/** How long a transaction of another process (`till keys revoke`) is waited for. Milliseconds. */
+const BUSY_TIMEOUT = 5000
+/** Set when opened, then read back: a build or a file system that answers otherwise does not keep our promises. */
+const SETTINGS: readonly (readonly [name: string, value: string, expected: string | number])[] = [
+  ['journal_mode', 'WAL', 'wal'],
+  // FULL: the log is flushed by each commit. NORMAL would lose commits in a power cut.
+  ['synchronous', 'FULL', 2],
+  ['foreign_keys', 'ON', 1],
+  // macOS only: its fsync leaves data in the drive's cache.
+  ['fullfsync', 'ON', 1],
+  ['checkpoint_fullfsync', 'ON', 1],
+  ['trusted_schema', 'OFF', 0],
+  // SQLite would keep an error of its own checkpoints to itself; the worker makes them.
+  ['wal_autocheckpoint', '0', 0],
+]
+
+/**
+ * Opens the ledger's database and brings its tables up to date.
+ *
+ * @throws {StorageUnavailable} with a sentence for the operator
+ */
+export function openDatabase(path: string): DatabaseSync {
+  let database: DatabaseSync | undefined
+  try {
+    database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT })
+    for (const [name, value, expected] of SETTINGS) {
+      database.exec(`PRAGMA ${name} = ${value}`)
+      const actual = Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0]
+      if (actual !== expected)
+        throw new StorageUnavailable(
+          `Cannot open the ledger ${path}: expected ${name} to be ${expected}, got ${actual}. ` +
+            'Put the file on a local disk; network file systems cannot hold it.',
+        )
+    }
+    migrate(database)
+    return database
+  } catch (cause) {
+    if (database?.isOpen) database.close()
+    if (cause instanceof StorageUnavailable) throw cause
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new StorageUnavailable(`Cannot open the ledger ${path}: ${why}.`, { cause })
+  }
+}

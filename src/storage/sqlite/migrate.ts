@@ -1,0 +1,47 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import type { DatabaseSync } from 'node:sqlite'
+import { StorageUnavailable } from '#broker/ports.ts'
+
+const FOLDER = new URL('../migrations/sqlite/', import.meta.url)
+/** `TILL` in ASCII: the head of the file tells whose it is. */
+const APPLICATION_ID = 0x54494c4c
+
+/**
+ * Applies the migrations that the file has not seen, in the order of their numbers, all of them or none. Processes that
+ * start together wait for each other.
+ *
+ * @throws {StorageUnavailable} when the file is another program's, or a newer Till's
+ */
+export function migrate(database: DatabaseSync): void {
+  const migrations = readdirSync(FOLDER)
+    .filter((file) => /^\d{4}-.+\.sql$/.test(file))
+    .sort()
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    const applied = pragma(database, 'user_version')
+    refuseForeign(database, applied)
+    if (applied > migrations.length)
+      throw new StorageUnavailable(
+        `Cannot open the ledger: a newer Till has written it (migration ${applied}, this one knows ${migrations.length}). Update Till.`,
+      )
+    for (const file of migrations.slice(applied)) database.exec(readFileSync(new URL(file, FOLDER), 'utf8'))
+    if (applied < migrations.length) {
+      database.exec(`PRAGMA application_id = ${APPLICATION_ID}`)
+      database.exec(`PRAGMA user_version = ${migrations.length}`)
+    }
+    database.exec('COMMIT')
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK')
+    throw error
+  }
+}
+
+function refuseForeign(database: DatabaseSync, applied: number): void {
+  const isEmpty = database.prepare('SELECT 1 FROM sqlite_schema').get() === undefined
+  if (applied === 0 ? isEmpty : pragma(database, 'application_id') === APPLICATION_ID) return
+  throw new StorageUnavailable('Cannot open the ledger: the file is a database of another program.')
+}
+
+function pragma(database: DatabaseSync, name: 'user_version' | 'application_id'): number {
+  return Number(Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0])
+}

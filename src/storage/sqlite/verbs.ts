@@ -1,0 +1,39 @@
+import type { Transaction } from './transaction.ts'
+import { admitFree, charge } from './verbs/charge.ts'
+import { end, sweep, touch } from './verbs/end.ts'
+import { giveBack } from './verbs/give-back.ts'
+import { close, probe } from './verbs/housekeeping.ts'
+import { mint, refuseMint } from './verbs/mint.ts'
+import { events, find, findById, list, state } from './verbs/read.ts'
+import { record } from './verbs/record.ts'
+import { createRecord, readRecord, writeRecord } from './verbs/sealed-record.ts'
+
+/** What the worker can be asked: each verb runs inside a transaction. */
+export const verbs = {
+  mint,
+  refuseMint,
+  find,
+  findById,
+  state,
+  charge,
+  admitFree,
+  giveBack,
+  record,
+  touch,
+  end,
+  sweep,
+  events,
+  list,
+  readRecord,
+  writeRecord,
+  createRecord,
+  probe,
+  close,
+}
+
+export type Verb = keyof typeof verbs
+type Rest<A> = A extends [Transaction, ...infer R] ? R : never
+export type Arguments<V extends Verb> = Rest<Parameters<(typeof verbs)[V]>>
+export type Result<V extends Verb> = ReturnType<(typeof verbs)[V]>
+/** A verb and its arguments, as they go to the worker. */
+export type Call = readonly [Verb, ...unknown[]]

@@ -1,0 +1,32 @@
+import type { RequestRecord } from '#broker/ports.ts'
+import { recordable } from '#domain/audit-event.ts'
+import { type Activation, activate, type DeadReason, deadReason } from '#domain/grant.ts'
+import type { NumericDate } from '#domain/numeric-date.ts'
+import type { Transaction } from '#storage/sqlite/transaction.ts'
+
+/** Spends one activation. The row was read in this transaction, which nobody else can write beside. */
+export function charge(transaction: Transaction, id: string, request: RequestRecord, now: NumericDate): Activation {
+  const grant = transaction.grant(id, now)
+  const answer = activate(grant.terms, grant, now)
+  const { provider, route } = request
+  const model = request.model === null ? null : recordable(request.model)
+  if (answer.kind === 'refused') {
+    transaction.refuse(grant, { type: 'request.refused', code: answer.code, provider, route, model, count: 1 }, now)
+    return answer
+  }
+  grant.used = answer.used
+  grant.activeAt = Math.max(grant.activeAt, now)
+  transaction.openRequest(request.requestId)
+  transaction.append(
+    grant,
+    { type: 'activation', request_id: request.requestId, provider, route, model, used: answer.used },
+    now,
+  )
+  return answer
+}
+
+/** Why a free request may not pass; `null` when it may. Spends nothing. */
+export function admitFree(transaction: Transaction, id: string, now: NumericDate): DeadReason | null {
+  const grant = transaction.grant(id, now)
+  return deadReason(grant.terms, grant, now)
+}

@@ -1,0 +1,53 @@
+import type { Ending, EndReason } from '#domain/grant.ts'
+import type { NumericDate } from '#domain/numeric-date.ts'
+import type { Transaction } from '#storage/sqlite/transaction.ts'
+import { forgetOldRows } from './housekeeping.ts'
+
+export function end(
+  transaction: Transaction,
+  id: string,
+  reason: EndReason,
+  now: NumericDate,
+  operator: string | undefined,
+): Ending {
+  const grant = transaction.grant(id, now)
+  if (grant.ended) return grant.ended
+  if (operator !== undefined) transaction.append(grant, { type: 'operator.revoke', operator }, now)
+  return transaction.end(grant, reason, now)
+}
+
+export function touch(transaction: Transaction, ids: readonly string[], now: NumericDate): void {
+  for (const id of ids) {
+    const grant = transaction.grant(id, now)
+    if (grant.ended || grant.activeAt >= now) continue
+    grant.activeAt = now
+    transaction
+      .sql('UPDATE grant_states SET active_at = ? WHERE grant_no = ? AND ended_at IS NULL')
+      .run(now, grant.terms.no)
+  }
+}
+
+/** How many grants one transaction of the sweep looks at, so that charges need not wait long for it. */
+const SWEEP_ROWS = 500
+
+/** Ends what time has ended, a part at a time. `isDone` tells whether there was no more. */
+export function sweep(transaction: Transaction, now: NumericDate): { ended: number; isDone: boolean } {
+  const due = transaction
+    .sql(
+      `SELECT id FROM grant_states JOIN grants ON no = grant_no
+        WHERE ended_at IS NULL AND due_at <= ? ORDER BY due_at LIMIT ${SWEEP_ROWS}`,
+    )
+    .all(now)
+  let ended = 0
+  for (const row of due) {
+    const grant = transaction.grant(String(row['id']), now)
+    if (grant.ended) ended++
+    else {
+      const { expiresAt, idleAfterSeconds, no } = grant.terms
+      const dueAt = Math.min(expiresAt, grant.activeAt + (idleAfterSeconds ?? Number.POSITIVE_INFINITY))
+      transaction.sql('UPDATE grant_states SET due_at = ? WHERE grant_no = ?').run(dueAt, no)
+    }
+  }
+  const isSwept = forgetOldRows(transaction, now)
+  return { ended, isDone: due.length < SWEEP_ROWS && isSwept }
+}

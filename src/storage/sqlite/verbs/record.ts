@@ -1,0 +1,21 @@
+import { type AuditFact, recordable } from '#domain/audit-event.ts'
+import type { NumericDate } from '#domain/numeric-date.ts'
+import type { Transaction } from '#storage/sqlite/transaction.ts'
+
+export type RequestFact = Extract<AuditFact, { type: 'request.finished' | 'request.refused' }>
+
+export function record(transaction: Transaction, id: string, fact: RequestFact, now: NumericDate): void {
+  const grant = transaction.grant(id, now)
+  const clean = {
+    ...fact,
+    route: recordable(fact.route),
+    model: fact.model === null ? null : recordable(fact.model),
+  }
+  if (clean.type === 'request.refused') {
+    transaction.refuse(grant, clean, now)
+    return
+  }
+  if (transaction.closeRequest(clean.request_id)) grant.finished++
+  grant.activeAt = Math.max(grant.activeAt, now)
+  transaction.append(grant, clean, now)
+}
