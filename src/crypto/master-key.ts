@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, link, open, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { randomBytes } from './digest.ts'
 import { MASTER_KEY_BYTES, SealError } from './seal.ts'
@@ -35,21 +35,37 @@ export async function masterKey(given: Uint8Array | null, databasePath: string |
       'Cannot start without master_key: this storage has no directory to keep one in. Make one with `openssl rand -base64 32` and name it, such as master_key: env:TILL_MASTER_KEY.',
     )
   const path = join(dirname(databasePath), 'master.key')
+  const present = await readKeyFile(path)
+  if (present) return present
   await createKeyFile(path)
-  return readKeyFile(path)
+  const made = await readKeyFile(path)
+  if (made) return made
+  throw new MasterKeyError(`Cannot find the master key file ${path}: it was removed while the broker started.`)
 }
 
-/** Makes the file with a new key unless there is one. Whoever of two processes comes second finds the first one's. */
+/**
+ * Makes the file with a new key unless there is one. The key is whole before it gets its name, so that neither a crash
+ * nor another process that starts meanwhile finds half of it; whoever comes second finds the first one's.
+ */
 async function createKeyFile(path: string): Promise<void> {
-  let file: FileHandle
+  const draft = `${path}.${Buffer.from(randomBytes(8)).toString('hex')}`
   try {
-    file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600)
+    await writeKeyFile(draft)
+    await link(draft, path).catch((error) => {
+      if (errorCode(error) !== 'EEXIST') throw error
+    })
+    await syncDirectory(dirname(path))
   } catch (error) {
-    if (errorCode(error) === 'EEXIST') return
     throw new MasterKeyError(
       `Cannot make the master key file ${path} (${errorCode(error)}). Make its directory writable for the broker, or name a key with master_key.`,
     )
+  } finally {
+    await rm(draft, { force: true })
   }
+}
+
+async function writeKeyFile(path: string): Promise<void> {
+  const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600)
   const key = randomBytes(MASTER_KEY_BYTES)
   try {
     await file.writeFile(`${Buffer.from(key).toString('base64')}\n`)
@@ -58,14 +74,15 @@ async function createKeyFile(path: string): Promise<void> {
     key.fill(0)
     await file.close()
   }
-  await syncDirectory(dirname(path))
 }
 
-async function readKeyFile(path: string): Promise<Uint8Array> {
+/** @returns `null` when there is no such file */
+async function readKeyFile(path: string): Promise<Uint8Array | null> {
   let file: FileHandle
   try {
     file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
   } catch (error) {
+    if (errorCode(error) === 'ENOENT') return null
     throw new MasterKeyError(
       `Cannot read the master key file ${path} (${errorCode(error)}). It must be a regular file that the broker's user owns, with mode 0600.`,
     )

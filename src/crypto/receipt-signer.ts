@@ -33,7 +33,7 @@ export async function receiptSigner({
   await sodium.ready
   const keys = await signingKeys(sealedRecords(ledger, seal))
   const current = keys[0]!
-  const header = base64url(JSON.stringify({ alg: 'EdDSA', kid: current.kid, typ: RECEIPT_TYPE }))
+  const header = encoded({ alg: 'EdDSA', kid: current.kid, typ: RECEIPT_TYPE })
   const published = keys.map(({ kid, publicKey: x }) => ({
     kty: 'OKP',
     crv: 'Ed25519',
@@ -44,7 +44,7 @@ export async function receiptSigner({
   }))
   return {
     async sign(payload) {
-      const input = `${header}.${base64url(JSON.stringify(payload))}`
+      const input = `${header}.${encoded(payload)}`
       return `${input}.${base64url(sodium.crypto_sign_detached(input, current.privateKey))}`
     },
     publicKeys: () => ({ keys: published }),
@@ -74,4 +74,5 @@ function signingKey(seed: Uint8Array): SigningKey {
   return { kid, publicKey: x, privateKey: pair.privateKey }
 }
 
-const base64url = (bytes: string | Uint8Array) => Buffer.from(bytes as Uint8Array).toString('base64url')
+const base64url = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64url')
+const encoded = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')

@@ -10,9 +10,10 @@ import {
   REFRESH_SECONDS,
 } from '#oidc/issuer-keys.ts'
 import { MOST_KEYS } from '#oidc/key-set.ts'
+import { recordingLog } from '#test/support/recording-log.ts'
+import { recordsInMemory } from '#test/support/records-in-memory.ts'
 import { rsaKey, type SigningKey } from './forge.ts'
 import { broken, json, type KeyServer, startKeyServer } from './key-server.ts'
-import { recordingLog, recordsInMemory } from './recorder.ts'
 
 const NOW = 1_795_000_000
 const one = rsaKey('one')

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type IdTokenVerifier, tokenVerifier } from '#oidc/verify-id-token.ts'
 import { type Issuer, startIssuer } from '#test/support/issuer.ts'
+import { recordingLog } from '#test/support/recording-log.ts'
 import { base64url, compact, rsaKey } from './forge.ts'
 import { type KeyServer, startKeyServer } from './key-server.ts'
-import { recordingLog } from './recorder.ts'
 
 const AUDIENCE = 'https://till.example.com'
 const NOW = 1_795_000_000
