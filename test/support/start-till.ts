@@ -31,9 +31,9 @@ export interface Till {
    */
   mint(ask?: Partial<MintRequest> & MintOptions): Promise<MintAnswer>
   /** The receipt of a key as it is now, read with the key. */
-  receipt(minted: MintAnswer): Promise<ReceiptAnswer>
+  receipt(minted: Pick<MintAnswer, 'id' | 'key'>): Promise<ReceiptAnswer>
   /** Ends a key, with the key. */
-  revoke(minted: MintAnswer): Promise<ReceiptAnswer>
+  revoke(minted: Pick<MintAnswer, 'id' | 'key'>): Promise<ReceiptAnswer>
   /** A call to the broker; `path` begins with `/`. Never follows redirects. */
   fetch(path: string, init?: RequestInit): Promise<Response>
   /** Stops the broker, and the stand-ins that were started with it, and removes its folder. */
@@ -54,6 +54,8 @@ export interface TillOptions {
   readonly policies?: readonly object[]
   /** Entries of `providers:`, added to the four presets and `billing`, which all point at the stand-in. */
   readonly providers?: Readonly<Record<string, object>>
+  /** Added to the environment in which `env:NAME` is looked up. */
+  readonly env?: Readonly<Record<string, string>>
   /** Other top-level fields of `till.yaml`. */
   readonly settings?: Readonly<Record<string, unknown>>
   readonly clock?: Clock
@@ -162,9 +164,11 @@ async function prepare(options: TillOptions) {
   const folder = mkdtempSync(join(tmpdir(), 'till-'))
   const file = join(folder, 'till.yaml')
   const url = `http://127.0.0.1:${await freePort()}`
-  const env = Object.fromEntries(
-    Object.entries(provider.credentials).map(([name, value]) => [`REAL_${name.toUpperCase()}`, value]),
-  )
+  const credentials = Object.entries(provider.credentials)
+  const env = {
+    ...Object.fromEntries(credentials.map(([name, value]) => [`REAL_${name.toUpperCase()}`, value])),
+    ...options.env,
+  }
   writeFileSync(file, stringify(configuration(options, url, issuer, provider)))
 
   const till: Omit<Till, 'log' | 'close'> = {
@@ -203,12 +207,7 @@ async function prepare(options: TillOptions) {
   }
 }
 
-async function account(
-  till: Pick<Till, 'fetch'>,
-  path: string,
-  method: string,
-  key: string,
-): Promise<ReceiptAnswer> {
+async function account(till: Pick<Till, 'fetch'>, path: string, method: string, key: string): Promise<ReceiptAnswer> {
   const answer = await till.fetch(path, { method, headers: { authorization: `Bearer ${key}` } })
   if (answer.status !== 200) throw new Error(`${method} ${path} was answered with ${answer.status}`)
   return (await answer.json()) as ReceiptAnswer
