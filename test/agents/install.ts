@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+/** A folder of their own, so that no file of ours stands below this package.json. */
+const PACKAGES = join(import.meta.dirname, 'packages')
 /** Outside the main lockfile and outside git: the agents are 1.2 GB. */
 const FOLDER = join(import.meta.dirname, '../../.agents')
 const LOCKFILE = 'package-lock.json'
@@ -13,18 +15,18 @@ const LOCKFILE = 'package-lock.json'
 const PLACEMENTS = ['@anthropic-ai/claude-code/install.cjs', 'opencode-ai/postinstall.mjs']
 
 /**
- * Installs the agents that `package-lock.json` beside this file names, unless they are there.
+ * Installs the agents that `packages/package-lock.json` names, unless they are there.
  *
  * @returns the folder of their commands
  */
 export function installAgents(): string {
-  const lock = readFileSync(join(import.meta.dirname, LOCKFILE), 'utf8')
+  const lock = readFileSync(join(PACKAGES, LOCKFILE), 'utf8')
   const mark = join(FOLDER, 'installed')
   if (!existsSync(mark) || readFileSync(mark, 'utf8') !== lock) {
     console.log('Installing the agents (once).')
     rmSync(mark, { force: true })
     mkdirSync(FOLDER, { recursive: true })
-    for (const file of ['package.json', LOCKFILE]) copyFileSync(join(import.meta.dirname, file), join(FOLDER, file))
+    for (const file of ['package.json', LOCKFILE]) copyFileSync(join(PACKAGES, file), join(FOLDER, file))
     run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'])
     for (const script of PLACEMENTS) run(process.execPath, [join('node_modules', script)])
     writeFileSync(mark, lock)
