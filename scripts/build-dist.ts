@@ -36,6 +36,7 @@ const { outputFiles } = await build({
   platform: 'node',
   target: 'node24',
   legalComments: 'eof',
+  footer: { js: license('@actions/core') },
   plugins: [toolkitIsPure],
 })
 
@@ -50,6 +51,12 @@ if (process.argv.includes('--check')) {
   rmSync(dist, { recursive: true, force: true })
   mkdirSync(dist)
   for (const [name, text] of files) writeFileSync(join(dist, name), text)
+}
+
+/** The licence of what is bundled, which asks to be kept with it. */
+function license(name: string): string {
+  const text = readFileSync(join(root, 'node_modules', name, 'LICENSE.md'), 'utf8')
+  return `/*!\nContains parts of ${name}.\n\n${text.trim().replaceAll('*/', '* /')}\n*/`
 }
 
 function committed(): string[] {

@@ -1,4 +1,4 @@
-import { StepError } from '../step-error.ts'
+import { StepError } from '#action/step-error.ts'
 import type { Agent } from './agent.ts'
 
 const PATH = '.gemini/settings.json'
