@@ -18,6 +18,9 @@ import { tokenVerifier } from '#oidc/verify-id-token.ts'
 import { dataPlane } from '#proxy/data-plane.ts'
 import { openSqliteLedger } from '#storage/sqlite-ledger.ts'
 
+export { operatorLog } from '#audit/log.ts'
+export type { GrantRow, Ledger, Log } from '#broker/ports.ts'
+
 export interface Broker {
   /** Where it listens, such as `127.0.0.1:4100`: the real port when the configuration says 0. */
   readonly address: { readonly host: string; readonly port: number }
@@ -42,12 +45,11 @@ export async function serve(
   { log, clock = systemClock }: { readonly log: Log; readonly clock?: Clock },
 ): Promise<Broker> {
   refuseInspector()
-  const closing: (() => unknown)[] = []
+  const opened = await openLedger(config).catch(startError)
   try {
-    const storage = await openStorage(config, closing)
-    return await start(config, { ...storage, log, clock })
+    return await start(config, { ...opened, log, clock })
   } catch (error) {
-    for (const close of closing.reverse()) await close()
+    await opened.close().catch(() => {})
     return startError(error)
   }
 }
@@ -61,30 +63,39 @@ const CLOCK_LEEWAY = 5
 const systemClock: Clock = () => Date.now() / 1000
 const version: string = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')).version
 
-interface Storage {
+/** What a command of the operator opens beside a running broker, or without one. */
+export interface OpenLedger {
   readonly ledger: Ledger
-  readonly seal: Sealer
-  /** Of the ledger, sealed. */
+  /** The ledger's records, sealed under the master key. */
   readonly records: Records
+  readonly seal: Sealer
+  close(): Promise<void>
 }
 
-/** @param closing gets what undoes each step, should a later one fail */
-async function openStorage({ storage, masterKey: given }: Config, closing: (() => unknown)[]): Promise<Storage> {
+/** @throws {StorageUnavailable | MasterKeyError | SealError | StartError} with a sentence for the operator */
+export async function openLedger({ storage, masterKey: given }: Config): Promise<OpenLedger> {
   if (storage.kind !== 'sqlite')
-    throw new StartError('Cannot start on PostgreSQL: this version of Till stores on SQLite only (storage: sqlite:…).')
+    throw new StartError('Cannot open PostgreSQL: this version of Till stores on SQLite only (storage: sqlite:…).')
   const ledger = await openSqliteLedger({ path: storage.path })
-  closing.push(() => ledger.close().catch(() => {}))
-  const key = await masterKey(given, storage.path)
-  const seal = await sealer(key)
-  closing.push(() => seal.wipe())
-  key.fill(0)
-  const records = sealedRecords(ledger, seal)
-  await checkMasterKey(records)
-  return { ledger, seal, records }
+  try {
+    const key = await masterKey(given, storage.path)
+    const seal = await sealer(key)
+    key.fill(0)
+    const records = sealedRecords(ledger, seal)
+    await checkMasterKey(records)
+    const close = () => ledger.close().finally(() => seal.wipe())
+    return { ledger, records, seal, close }
+  } catch (error) {
+    await ledger.close()
+    throw error
+  }
 }
 
-async function start(config: Config, world: Storage & { readonly log: Log; readonly clock: Clock }): Promise<Broker> {
-  const { ledger, seal, records, log, clock } = world
+async function start(
+  config: Config,
+  world: OpenLedger & { readonly log: Log; readonly clock: Clock },
+): Promise<Broker> {
+  const { ledger, seal, records, close: closeLedger, log, clock } = world
   await refuseEarlierClock(ledger, clock())
   let settings = await readSettings(config, records, log)
   let stopping = false
@@ -130,8 +141,7 @@ async function start(config: Config, world: Storage & { readonly log: Log; reado
     await data.drain(graceMilliseconds)
     await closeServer(server)
     for (const timer of timers) clearInterval(timer)
-    await ledger.close()
-    seal.wipe()
+    await closeLedger()
     log.info('broker.stopped')
   }
   let stopped: Promise<void> | null = null

@@ -1,5 +1,6 @@
 import { isRefusal } from '#broker/find-grant.ts'
 import type { Ask } from '#domain/decide.ts'
+import { faultOfMembers } from '#domain/json-body.ts'
 import { type Refusal, refusal } from '#domain/refusal.ts'
 import { parseRoute, type Route } from '#domain/route.ts'
 import { type MintRequest, mintRequest } from '#wire/mint.ts'
@@ -23,7 +24,10 @@ export function readAsk(body: Uint8Array): Ask | Refusal {
 
 function readRequest(body: Uint8Array): MintRequest | Refusal {
   try {
-    return mintRequest(JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body)), '')
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body)
+    // Of two members with one name another reader could take the other one.
+    const fault = faultOfMembers(text)
+    return fault === null ? mintRequest(JSON.parse(text), '') : invalid(`the body is refused: ${fault}`)
   } catch (error) {
     return invalid(error instanceof ShapeError ? error.message : 'expected one JSON object in UTF-8')
   }

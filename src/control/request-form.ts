@@ -48,6 +48,10 @@ const checks: readonly Check[] = [
     holds: ({ headers }) => ['chunked', undefined].includes(headers['transfer-encoding']?.toLowerCase()),
   },
   {
+    expected: 'expected a Content-Length of plain digits',
+    holds: ({ headers }) => /^(?:0|[1-9][0-9]{0,15})$/.test(headers['content-length'] ?? '0'),
+  },
+  {
     expected: 'expected no content coding',
     holds: ({ headers }) => [undefined, 'identity'].includes(headers['content-encoding']?.toLowerCase()),
   },
