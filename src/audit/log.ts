@@ -1,50 +1,23 @@
 import { type DestinationStream, pino, destination as pinoDestination, stdTimeFunctions } from 'pino'
-import type { Log, LogFields } from '#broker/ports.ts'
+import { type Log, type LogFields, logFields } from '#broker/ports.ts'
 import { recordable } from '#domain/audit-event.ts'
-
-/** The names that a line may hold besides `level`, `time` and `event`. Another name is dropped, whatever it holds. */
-export const LOG_FIELDS: ReadonlySet<string> = new Set([
-  'address',
-  'attempts',
-  'audience',
-  'bytes',
-  'chain',
-  'code',
-  'count',
-  'deny_id',
-  'errno',
-  'file',
-  'issuer',
-  'key_id',
-  'keys',
-  'limit',
-  'line',
-  'milliseconds',
-  'operator',
-  'part',
-  'path',
-  'policy',
-  'port',
-  'problem',
-  'provider',
-  'reason',
-  'repository_id',
-  'request_id',
-  'route',
-  'seq',
-  'signal',
-  'skipped',
-  'status',
-  'until',
-  'version',
-])
 
 /**
  * The second line of defence, behind the names: what looks like a key, a token or a credential, in whatever field a
  * mistake put it.
  */
-const SECRET =
-  /till_(?:admin_)?[0-9A-Za-z]{16,}|eyJ[\w-]{8,}(?:\.[\w-]*)*|\b(?:sk|rk|pk|gsk|xai|pplx|fw|AIza|gh[a-z]|github_pat)[-_]?[\w-]{20,}|\b(?:Bearer|Basic)\s+\S+|-----BEGIN [^-]*KEY-----.*/gi
+const SECRET = new RegExp(
+  [
+    /till_(?:admin_)?[0-9A-Za-z]{16,}/, // our keys and tokens
+    /eyJ[\w-]{8,}(?:\.[\w-]*)*/, // JWS: `{"` in base64url
+    /\b(?:sk|rk|pk|gsk|xai|pplx|fw|AIza|gh[a-z]|github_pat)[-_]?[\w-]{20,}/, // providers' and GitHub's
+    /\b(?:Bearer|Basic)\s+[\w.~+/=-]{8,}/, // RFC 9110, section 11.4
+    /-----BEGIN [\s\S]*/, // PEM
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'gi',
+)
 
 /**
  * The operator's log: one JSON line an event, with allow-listed fields only (SECURITY, T40 and T43).
@@ -74,7 +47,7 @@ export function operatorLog(
 
 function line(event: string, fields: LogFields = {}): Record<string, unknown> {
   const written: Record<string, unknown> = { event: clean(event) }
-  for (const name of Object.keys(fields)) if (LOG_FIELDS.has(name)) written[name] = clean(fields[name])
+  for (const name of logFields) if (Object.hasOwn(fields, name)) written[name] = clean(fields[name])
   return written
 }
 

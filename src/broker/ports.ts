@@ -187,4 +187,33 @@ export interface Log {
   error(event: string, fields?: LogFields): void
 }
 
-export type LogFields = Readonly<Record<string, string | number | boolean | null | readonly string[]>>
+/** The allow list. A name that is not here does not compile, and is dropped if it comes all the same. */
+export const logFields = [
+  'address',
+  'code',
+  'count',
+  'deny_id',
+  'error',
+  'file',
+  'issuer',
+  'key_id',
+  'keys',
+  'limit',
+  'milliseconds',
+  'part',
+  'policy',
+  'problem',
+  'provider',
+  'reason',
+  'repository_id',
+  'request_id',
+  'route',
+  'signal',
+  'status',
+  'type',
+  'version',
+] as const
+
+export type LogFields = {
+  readonly [name in (typeof logFields)[number]]?: string | number | boolean | null | readonly string[]
+}

@@ -4,6 +4,7 @@ import { type Refusal, refusal } from '#domain/refusal.ts'
 import { type ClaimObjection, checkClaims } from './claims.ts'
 import { decodeIdToken, type FormObjection } from './decode-id-token.ts'
 import { FIRST_FETCH_SECONDS, issuerKeys } from './issuer-keys.ts'
+import { refusalLog } from './refusal-log.ts'
 
 /** An issuer of the configuration: `Issuer` there. */
 export interface TrustedIssuer {
@@ -43,8 +44,10 @@ export function tokenVerifier(options: {
   const { issuers, audience, clock, log } = options
   const keys = issuerKeys(options)
 
+  const note = refusalLog(log, clock)
+
   const invalid = (reason: Objection, issuer: string | null = null): Refusal => {
-    log.info('token.refused', { reason, issuer })
+    note(reason, issuer)
     return refusal(
       'token_invalid',
       "Cannot accept the ID token: it does not verify. Get a new one for this broker's audience in the same job, and check that the broker trusts your issuer.",

@@ -272,9 +272,10 @@ describe('refused as token_invalid', () => {
     ['size', 'T56: a megabyte of parts', () => '.'.repeat(1024 * 1024)],
   ])('%s: %s', async (reason, _, make) => {
     const forged = make()
-    expect(await verifier.verify(forged)).toEqual(await verifier.verify('no token'))
-    expect(await verifier.verify(forged)).toMatchObject({ kind: 'refused', code: 'token_invalid' })
+    const answer = await verifier.verify(forged)
+    expect(answer).toMatchObject({ kind: 'refused', code: 'token_invalid' })
     expect(log.lines.at(-1)).toContain(`"reason":"${reason}"`)
+    expect(answer).toEqual(await verifier.verify('no token'))
     if (forged.length > 20) expect(log.lines.join()).not.toContain(forged.slice(-20))
   })
 })
@@ -316,4 +317,16 @@ test('an issuer that a reload took away is trusted no more', async () => {
   expect(await reloaded.verify(token())).toMatchObject({ kind: 'verified' })
   issuers = []
   expect(await reloaded.verify(token())).toMatchObject({ code: 'token_invalid' })
+})
+
+test('T56: a flood of refused tokens is one line a second and reason, with their number', async () => {
+  for (let i = 0; i < 100; i++) await verifier.verify('no token')
+  await verifier.verify(token({}, { alg: 'none' }))
+  now += 1
+  await verifier.verify('no token')
+  expect(log.lines.map((line) => JSON.parse(line).fields)).toEqual([
+    { reason: 'form', issuer: null, count: 1 },
+    { reason: 'alg', issuer: null, count: 1 },
+    { reason: 'form', issuer: null, count: 100 },
+  ])
 })
