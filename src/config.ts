@@ -22,6 +22,8 @@ import {
 } from './config/settings.ts'
 import { address } from './config/values.ts'
 
+export { credentialFault } from './config/secret.ts'
+
 /** `till.yaml`, compiled. Everything in it has been checked; secrets have been read. */
 export interface Config {
   /** Absolute path of the file it came from. */

@@ -100,7 +100,7 @@ function newName(names: Map<string, string>): Reader<string> {
 }
 
 const ids = listOf(
-  word(/^[1-9][0-9]{0,19}$/, 'an id: digits in quotes, such as "101"'),
+  word(/^[0-9]{1,20}$/, 'an id: digits in quotes, such as "101"'),
   'an id in quotes or a list of them, such as "101"',
   'alone',
 )

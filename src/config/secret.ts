@@ -59,6 +59,6 @@ export function credentialFault(value: string): string | null {
   if (value === '') return 'it is empty'
   if (value.length > MAX_CREDENTIAL_LENGTH) return `it is longer than ${MAX_CREDENTIAL_LENGTH} characters`
   if (/[\r\n]/.test(value)) return 'it holds a line end'
-  if (!/^[\x20-\x7e]+$/.test(value)) return 'it holds a character that is not plain (ASCII) text'
-  return value.trim() === value ? null : 'it begins or ends with a space'
+  if (/[ \t]/.test(value)) return 'it holds a blank'
+  return /^[\x21-\x7e]+$/.test(value) ? null : 'it holds a character that is not plain (ASCII) text'
 }

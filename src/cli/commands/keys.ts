@@ -1,0 +1,128 @@
+import { userInfo } from 'node:os'
+import { Command } from 'commander'
+import { loadConfig } from '#cli/config-file.ts'
+import { Failure, WrongUse } from '#cli/failure.ts'
+import { receiptText } from '#cli/receipt-text.ts'
+import { columns, instant } from '#cli/text.ts'
+import { type EndReason, type Grant, naturalEnd } from '#domain/grant.ts'
+import { KEY_ID } from '#domain/key.ts'
+import { receiptOf } from '#domain/receipt.ts'
+import type { GrantRow, Ledger } from '#serve.ts'
+
+/** `till keys list|show|revoke`: opens the ledger itself, beside a running broker or without one. */
+export function keysCommand(): Command {
+  const keys = new Command('keys').description('list, show and revoke keys')
+  keys
+    .command('list')
+    .description('the keys that are alive, newest first')
+    .option('--all', 'those that have ended as well')
+    .option('--json', 'print a JSON array')
+    .action((options: ListOptions, command: Command) => withLedger(command, (ledger) => list(ledger, options)))
+  keys
+    .command('show')
+    .description('the receipt of a key, alive or ended')
+    .argument('<id>', 'the id of the key, k_…', keyId)
+    .option('--json', 'print the receipt as JSON')
+    .action((id: string, options: JsonOption, command: Command) =>
+      withLedger(command, (ledger) => show(ledger, id, options)),
+    )
+  keys
+    .command('revoke')
+    .description('end a key; a running broker refuses it and cuts its open streams')
+    .argument('<id>', 'the id of the key, k_…', keyId)
+    .action((id: string, _, command: Command) => withLedger(command, (ledger) => revoke(ledger, id)))
+  return keys
+}
+
+interface JsonOption {
+  readonly json?: boolean
+}
+interface ListOptions extends JsonOption {
+  readonly all?: boolean
+}
+
+/** Who gives a key instead of its id must not find it in a log. */
+function keyId(text: string): string {
+  if (KEY_ID.test(text)) return text
+  throw new WrongUse('Cannot look this up: expected the id of a key, k_ and 22 letters and digits, not the key itself.')
+}
+
+async function withLedger(command: Command, act: (ledger: Ledger) => Promise<string>): Promise<void> {
+  const config = loadConfig(command.optsWithGlobals()['config'])
+  const { openLedger } = await import('#serve.ts')
+  const opened = await openLedger(config)
+  try {
+    process.stdout.write(`${await act(opened.ledger)}\n`)
+  } finally {
+    await opened.close()
+  }
+}
+
+async function list(ledger: Ledger, { all, json }: ListOptions): Promise<string> {
+  const at = now()
+  const rows = (await ledger.list(all ? { now: at } : { alive: true, now: at })).map((row) => keyRow(row, at))
+  if (json) return JSON.stringify(rows, null, 2)
+  if (rows.length === 0) return all ? 'There are no keys.' : 'No key is alive; --all shows those that have ended.'
+  const head = ['id', 'policy', 'repository', 'used', 'state', 'minted', 'expires']
+  return columns([
+    head,
+    ...rows.map((row) => [
+      row.id,
+      row.policy,
+      row.repository,
+      `${row.activations.used}/${row.activations.limit}`,
+      row.state,
+      instant(row.minted_at),
+      instant(row.expires_at),
+    ]),
+  ])
+}
+
+/** A key as `--json` shows it, in the words of the HTTP API. */
+function keyRow({ grant, state }: GrantRow, at: number) {
+  const ended = state.ended ?? naturalEnd(grant, state, at)
+  const end: EndReason | 'active' = ended?.reason ?? 'active'
+  return {
+    id: grant.id,
+    policy: grant.policy,
+    state: end,
+    repository: grant.job.repository,
+    repository_id: grant.job.repositoryId,
+    run_id: grant.job.runId,
+    run_attempt: grant.job.runAttempt,
+    check_run_id: grant.job.checkRunId,
+    activations: { limit: grant.limit, used: state.used, remaining: Math.max(0, grant.limit - state.used) },
+    minted_at: grant.mintedAt,
+    expires_at: grant.expiresAt,
+    ended_at: ended?.at ?? null,
+  }
+}
+
+async function show(ledger: Ledger, id: string, { json }: JsonOption): Promise<string> {
+  const grant = await found(ledger, id)
+  // Puts an expiry on record that has come and that no broker has seen yet.
+  await ledger.state(grant, now())
+  const account = receiptOf()
+  for await (const { event, hash } of ledger.events(id)) account.add(event, hash)
+  const receipt = account.receipt()
+  return json ? JSON.stringify(receipt, null, 2) : receiptText(receipt)
+}
+
+async function revoke(ledger: Ledger, id: string): Promise<string> {
+  const grant = await found(ledger, id)
+  const at = now()
+  const { ended } = await ledger.state(grant, at)
+  if (ended) return `Key ${id} had ended already: ${ended.reason} at ${instant(ended.at)}.`
+  const { reason } = await ledger.end(grant, 'revoked_by_operator', at, `cli:${userInfo().username}`)
+  return `Key ${id} is revoked (${reason}). A running broker refuses it within 5 seconds.`
+}
+
+async function found(ledger: Ledger, id: string): Promise<Grant> {
+  const grant = await ledger.findById(id)
+  if (grant) return grant
+  throw new Failure(
+    `Cannot find key ${id}: this ledger has none with that id. \`till keys list --all\` shows what it has.`,
+  )
+}
+
+const now = () => Date.now() / 1000

@@ -1,0 +1,51 @@
+import { Command } from 'commander'
+import { summary } from '#cli/commands/check.ts'
+import { isConfig, loadConfig, problemLines, readConfigFile } from '#cli/config-file.ts'
+import type { Address } from '#config.ts'
+import type { Broker, Log } from '#serve.ts'
+
+/** `till serve`: runs the broker until SIGTERM or SIGINT; SIGHUP reads the configuration again. */
+export function serveCommand(): Command {
+  return new Command('serve')
+    .description('run the broker; SIGHUP reads the configuration again, SIGTERM stops when open streams have finished')
+    .action(async (_, command: Command) => run(command.optsWithGlobals()['config']))
+}
+
+async function run(file: string): Promise<void> {
+  const config = loadConfig(file)
+  const { operatorLog, serve } = await import('#serve.ts')
+  const log = operatorLog()
+  const broker = await serve(config, { log })
+  process.stdout.write(`Till listens on ${shown(broker.address)}: ${summary(config)}.\n`)
+
+  let turn = Promise.resolve()
+  process.on('SIGHUP', () => {
+    // One after the other, so that the file that was read last is the one in force.
+    turn = turn.then(() => reload(broker, file, log)).catch(() => log.error('config.reload_failed', { file }))
+  })
+  await stopped(broker)
+}
+
+/** A bad file changes nothing: what runs goes on, and the log has every problem. */
+async function reload(broker: Broker, file: string, log: Log): Promise<void> {
+  const config = readConfigFile(file)
+  if (isConfig(config)) return broker.reload(config)
+  log.error('config.refused', { file, problem: problemLines(file, config) })
+}
+
+/** Resolves when a signal has stopped the broker. A second one does not wait for open streams. */
+function stopped(broker: Broker): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let asked = false
+    const stop = () => {
+      if (asked) process.exit(1)
+      asked = true
+      broker.close().then(resolve, reject)
+    }
+    process.on('SIGTERM', stop).on('SIGINT', stop)
+  })
+}
+
+function shown({ host, port }: Address): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
