@@ -1,6 +1,26 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Clock, Credentials, Ledger, Log, Random, Rules } from '#broker/ports.ts'
+import { activate, deadKey } from '#broker/activate.ts'
+import type { Clock, Credentials, Ledger, Log, Random, RequestRecord, Rules } from '#broker/ports.ts'
+import { settle } from '#broker/settle.ts'
+import { isKey } from '#domain/key.ts'
+import { type Refusal, refusal } from '#domain/refusal.ts'
+import * as say from '#domain/sentence.ts'
+import { parseProxyTarget } from '#domain/target.ts'
+import { isCodex, refusalAnswer } from '#wire/refusal-body.ts'
+import { type Admitted, admit } from './admit.ts'
+import { Exchange, type Finished } from './exchange.ts'
+import { forward, type Outgoing } from './forward.ts'
+import { framingFault } from './framing.ts'
+import { freeRate } from './free-rate.ts'
+import { type DataPlaneLimits, DEFAULT_LIMITS } from './limits.ts'
+import { openRequests } from './open-requests.ts'
+import { outgoingHead } from './outgoing-head.ts'
+import type { Plane } from './plane.ts'
+import { presentedKey } from './presented-key.ts'
+import { redactors } from './redactor.ts'
+import { giveUp, logFault, refuse, STOPPING } from './refuse.ts'
+import { undiciUpstream } from './upstream.ts'
 
 export interface DataPlaneOptions {
   readonly ledger: Ledger
@@ -16,19 +36,6 @@ export interface DataPlaneOptions {
   readonly limits?: Partial<DataPlaneLimits>
 }
 
-/** Bytes and milliseconds, unless said otherwise. */
-export interface DataPlaneLimits {
-  readonly targetBytes: number
-  readonly bodyBytes: number
-  readonly checkedBodyBytes: number
-  readonly bodyIdle: number
-  readonly connect: number
-  readonly firstByte: number
-  readonly streamIdle: number
-  /** Requests. */
-  readonly freePerMinute: number
-}
-
 export interface DataPlane {
   /** Takes a request whose target begins with `/proxy/`. */
   handle(request: IncomingMessage, response: ServerResponse): void
@@ -38,4 +45,155 @@ export interface DataPlane {
   drain(milliseconds: number): Promise<void>
 }
 
-export declare function dataPlane(options: DataPlaneOptions): DataPlane
+export function dataPlane(options: DataPlaneOptions): DataPlane {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits }
+  const open = openRequests(options.ledger, options.clock, (error) => logFault(options, 'heartbeat.failed', error))
+  const plane: Plane = {
+    ...options,
+    limits,
+    open,
+    upstream: undiciUpstream(limits),
+    freeRate: freeRate(limits.freePerMinute),
+    redactorFor: redactors(),
+  }
+  const nextId = requestIds(options.random)
+  let isStopping = false
+  return {
+    handle(request, response) {
+      const exchange = new Exchange(request, response, nextId(), limits.streamIdle)
+      if (isStopping) exchange.refuse(STOPPING, true)
+      else pass(plane, exchange).catch((error) => giveUp(plane, exchange, error))
+    },
+    upgrade: (request, socket) => refuseUpgrade(request, socket, nextId()),
+    async drain(milliseconds) {
+      isStopping = true
+      await open.drain(milliseconds, STOPPING)
+      await plane.upstream.close()
+    },
+  }
+}
+
+/**
+ * The way of one request. Whatever can be wrong with it is found before it is charged; the charge is on disk before a
+ * connection is tried; after the charge nothing is left that could throw.
+ */
+async function pass(plane: Plane, exchange: Exchange): Promise<void> {
+  const { request } = exchange
+  const fault = framingFault(request)
+  if (fault) return exchange.refuse(fault, true)
+  const target = parseProxyTarget(request.url!, plane.limits.targetBytes)
+  if (target.kind === 'refused') return exchange.refuse(target)
+  const key = presentedKey(request.rawHeaders)
+  if (key.kind === 'refused') return exchange.refuse(key)
+  if (request.url!.includes(key.text)) return exchange.refuse(KEY_IN_TARGET)
+  const grant = isKey(key.text) ? await plane.ledger.find(plane.digest(key.text)) : null
+  if (!grant) return exchange.refuse(UNKNOWN_KEY)
+  exchange.grant = grant
+  exchange.whenFinished = () => plane.open.remove(exchange)
+
+  const admitted = await admit(plane, exchange, target, grant)
+  if (admitted.kind === 'refused') return refuse(plane, exchange, admitted)
+  const outgoing = prepare(plane, exchange, admitted, key.text)
+  if (outgoing.kind === 'refused') return refuse(plane, exchange, outgoing)
+  if (exchange.isOver) return
+  if (await spend(plane, exchange, outgoing)) forward(plane, exchange, outgoing)
+}
+
+/** Builds what goes out, and looks at all of it: nothing may be found wrong after the charge. */
+function prepare(plane: Plane, exchange: Exchange, admitted: Admitted, key: string): Outgoing | Refusal {
+  const { provider, route, model, body } = admitted
+  const credential = plane.credentials.read(provider.name)
+  const length = body.read === null ? body.announced : null
+  const headers = credential && outgoingHead(exchange.request.rawHeaders, provider, credential, key, length)
+  if (!credential || !headers) return refusal('credential_missing', say.credentialMissing(provider.name))
+  return {
+    kind: 'outgoing',
+    admitted,
+    record: { requestId: exchange.id, provider: provider.name, route, model },
+    headers,
+    redactor: plane.redactorFor(provider, credential),
+  }
+}
+
+/** @returns whether the request may go out; if not it has been answered */
+async function spend(plane: Plane, exchange: Exchange, { admitted, record }: Outgoing): Promise<boolean> {
+  const { grant, isFree } = admitted
+  const now = plane.clock()
+  if (isFree) {
+    const dead = await plane.ledger.admitFree(grant, now)
+    const wait = dead ? 0 : plane.freeRate.wait(grant.id, now)
+    if (dead || wait > 0) {
+      const why = dead
+        ? deadKey(dead, grant)
+        : refusal('limit_exceeded', say.tooManyFree(grant, plane.limits.freePerMinute, wait), wait)
+      await refuse(plane, exchange, why)
+      return false
+    }
+    exchange.used = (await plane.ledger.state(grant, now)).used
+  } else {
+    const activated = await activate(plane.ledger, grant, record, now)
+    exchange.used = activated.used
+    if (activated.kind === 'denied') {
+      exchange.refuse(activated.refusal)
+      return false
+    }
+  }
+  settleWhenFinished(plane, exchange, admitted, record)
+  return !exchange.isOver
+}
+
+/** From here on its end is put on record, whatever it is. */
+function settleWhenFinished(plane: Plane, exchange: Exchange, admitted: Admitted, record: RequestRecord): void {
+  const { grant, isFree } = admitted
+  const finish = ({ status, outcome, bytesOut, milliseconds, tokens }: Finished) => {
+    plane.open.remove(exchange)
+    if (exchange.isGivenBack) return
+    settle(plane, grant, {
+      type: 'request.finished',
+      request_id: record.requestId,
+      provider: record.provider,
+      route: record.route,
+      free: isFree,
+      status,
+      outcome,
+      bytes_in: exchange.bytesIn,
+      bytes_out: bytesOut,
+      milliseconds,
+      model: record.model,
+      input_tokens: tokens.input,
+      output_tokens: tokens.output,
+    })
+  }
+  exchange.whenFinished = finish
+  if (exchange.finished) finish(exchange.finished)
+}
+
+/** An upgrade is refused before its key is looked at (SECURITY, T22). */
+function refuseUpgrade(request: IncomingMessage, socket: Duplex, requestId: string): void {
+  const { originator, 'user-agent': agent } = request.headers
+  const answer = refusalAnswer(UPGRADE_REFUSED, requestId, isCodex(originator as string | undefined, agent))
+  const lines = [`HTTP/1.1 ${answer.status} Upgrade Required`]
+  for (let i = 0; i < answer.headers.length; i += 2) lines.push(`${answer.headers[i]}: ${answer.headers[i + 1]}`)
+  lines.push(`content-length: ${Buffer.byteLength(answer.body)}`, `till-request-id: ${requestId}`, 'connection: close')
+  socket.on('error', () => {})
+  socket.end(`${lines.join('\r\n')}\r\n\r\n${answer.body}`)
+}
+
+/** `req_` and 128 random bits in hex; the source is asked for many at once. */
+function requestIds(random: Random): () => string {
+  const size = 16
+  let pool = Buffer.alloc(0)
+  let at = 0
+  return () => {
+    if (at === pool.length) {
+      pool = Buffer.from(random(64 * size))
+      at = 0
+    }
+    at += size
+    return `req_${pool.toString('hex', at - size, at)}`
+  }
+}
+
+const UNKNOWN_KEY = refusal('key_invalid', say.UNKNOWN_KEY)
+const KEY_IN_TARGET = refusal('request_refused', say.KEY_IN_TARGET)
+const UPGRADE_REFUSED = refusal('upgrade_refused', say.UPGRADE_REFUSED)

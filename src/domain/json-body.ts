@@ -1,0 +1,102 @@
+/** What a body says about its model, or why it cannot be trusted to say one thing. */
+export type ModelInBody =
+  | { readonly kind: 'model'; readonly model: string }
+  | { readonly kind: 'refused'; readonly fault: string }
+
+export const MAX_JSON_DEPTH = 64
+
+/** `application/json`, in UTF-8 if it says so. */
+export const JSON_TYPE = /^application\/json[\t ]*(?:;[\t ]*charset[\t ]*=[\t ]*"?utf-8"?[\t ]*)?$/i
+
+/**
+ * Reads the one `model` of a JSON object. Refuses whatever two parsers could read in two ways: a name that stands
+ * twice, one that differs from `model` only in case, nesting deeper than any parser must take.
+ *
+ * @param text decoded from valid UTF-8
+ */
+export function modelInBody(text: string): ModelInBody {
+  const fault = faultOfMembers(text)
+  if (fault !== null) return { kind: 'refused', fault }
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return NOT_JSON
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return NOT_JSON
+  const model: unknown = Object.hasOwn(value, 'model') ? (value as { model: unknown }).model : undefined
+  if (typeof model !== 'string' || model === '') return { kind: 'refused', fault: 'it names no model as a text' }
+  if (model.length > MAX_MODEL) return { kind: 'refused', fault: `its model is longer than ${MAX_MODEL} characters` }
+  return { kind: 'model', model }
+}
+
+const MAX_MODEL = 256
+const NOT_JSON: ModelInBody = { kind: 'refused', fault: 'it is not one JSON object' }
+
+/**
+ * One step over the structure, from string to string. Says nothing about whether the text is JSON: that is asked of
+ * `JSON.parse` after it, and what is found here holds for every text that it takes.
+ */
+export function faultOfMembers(text: string): string | null {
+  const names = new Set<string>()
+  let depth = 0
+  let isName = false
+  for (let i = 0; i < text.length; i++) {
+    switch (text.charCodeAt(i)) {
+      case QUOTE: {
+        const end = endOfString(text, i)
+        if (end < 0) return 'it is not one JSON object'
+        if (isName && depth === 1) {
+          const fault = faultOfName(text.slice(i, end + 1), names)
+          if (fault !== null) return fault
+          isName = false
+        }
+        i = end
+        break
+      }
+      case OPEN_BRACE:
+      case OPEN_BRACKET:
+        if (++depth > MAX_JSON_DEPTH) return `it is nested deeper than ${MAX_JSON_DEPTH}`
+        isName = depth === 1
+        break
+      case CLOSE_BRACE:
+      case CLOSE_BRACKET:
+        depth--
+        break
+      case COMMA:
+        if (depth === 1) isName = true
+        break
+    }
+  }
+  return null
+}
+
+function faultOfName(quoted: string, names: Set<string>): string | null {
+  let name: string
+  try {
+    name = quoted.includes('\\') ? JSON.parse(quoted) : quoted.slice(1, -1)
+  } catch {
+    return 'it is not one JSON object'
+  }
+  if (names.has(name)) return name === 'model' ? 'it names "model" twice' : 'it has a member twice'
+  names.add(name)
+  return name !== 'model' && name.toLowerCase() === 'model' ? 'it spells "model" in another case' : null
+}
+
+/** The place of the quote that ends the string which begins at `start`; -1 when none does. */
+function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let first = end
+    while (text.charCodeAt(first - 1) === BACKSLASH) first--
+    if ((end - first) % 2 === 0) return end
+  }
+  return -1
+}
+
+const QUOTE = 0x22
+const COMMA = 0x2c
+const OPEN_BRACKET = 0x5b
+const BACKSLASH = 0x5c
+const CLOSE_BRACKET = 0x5d
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d

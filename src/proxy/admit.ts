@@ -1,0 +1,100 @@
+import type { Grant } from '#domain/grant.ts'
+import type { Provider } from '#domain/provider.ts'
+import { type Refusal, refusal } from '#domain/refusal.ts'
+import { formatRoute } from '#domain/route.ts'
+import { modelIsAllowed, place } from '#domain/scope.ts'
+import * as say from '#domain/sentence.ts'
+import { canonicalPath, modelOfPath, type ProxyTarget } from '#domain/target.ts'
+import { modelOfBody } from './checked-model.ts'
+import type { Exchange } from './exchange.ts'
+import type { Plane } from './plane.ts'
+import { announcedLength, arrivedBody, type BodyFault, wholeBody } from './request-body.ts'
+
+/** What a key's scope admits, before it is charged. */
+export interface Admitted {
+  readonly kind: 'admitted'
+  readonly grant: Grant
+  readonly provider: Provider
+  /** The template that admits it, such as `POST /v1/responses`. */
+  readonly route: string
+  readonly isFree: boolean
+  readonly model: string | null
+  /** The path in the provider's own spelling, and the query: exactly what is sent. */
+  readonly target: string
+  readonly body: AdmittedBody
+}
+
+/** A body that was read, or that will be. */
+export interface AdmittedBody {
+  /** Bytes that the head announces; `null` when it is chunked. */
+  readonly announced: number | null
+  /** All of it; `null` when some has not arrived. */
+  readonly read: Buffer | null
+}
+
+/** Whether the scope of a key admits a request, with as much of the body read as that takes. */
+export async function admit(
+  plane: Plane,
+  exchange: Exchange,
+  target: ProxyTarget,
+  grant: Grant,
+): Promise<Admitted | Refusal> {
+  const { request } = exchange
+  const provider = plane.rules().providers.get(target.provider)
+  const path = provider ? canonicalPath(provider, target.path) : target.path
+  const asked = exchange.asks(target.provider, `${request.method} ${path}`)
+  const placement = place(grant.scope, provider, request.method!, path)
+  if (placement.kind === 'outside') return refusal('scope_denied', say.outsideScope(grant, asked, placement.what))
+  if (!provider) return refusal('scope_denied', say.outsideScope(grant, asked, 'provider'))
+  if (!plane.open.add(exchange, grant)) return refusal('too_many_concurrent', say.tooManyConcurrent(grant), 1)
+
+  const isFree = placement.kind === 'free'
+  const checked = grant.scope.models !== null && !isFree ? provider.model : null
+  const body = await readBody(plane, exchange, checked === 'body')
+  if (typeof body === 'string') return bodyRefusal(plane, body, checked === 'body')
+
+  if (provider.model === 'path') asked.model = modelOfPath(path)
+  else if (provider.model === 'body' && body.read && body.read.length > 0) {
+    const found = modelOfBody(request.rawHeaders, body.read)
+    if (found.kind === 'model') asked.model = found.model
+    else if (checked) return refusal('request_refused', say.bodyRefused(grant, found.fault))
+  } else if (checked === 'body') return refusal('request_refused', say.bodyRefused(grant, 'it is empty'))
+  if (checked && (asked.model === null || !modelIsAllowed(grant.scope, asked.model)))
+    return refusal('scope_denied', say.modelOutsideScope(grant, asked))
+
+  return {
+    kind: 'admitted',
+    grant,
+    provider,
+    route: formatRoute(placement.route),
+    isFree,
+    model: asked.model,
+    target: path + target.query,
+    body,
+  }
+}
+
+/** @param isChecked whether all of it is needed now; else what has arrived is taken only if that is all */
+async function readBody(plane: Plane, exchange: Exchange, isChecked: boolean): Promise<AdmittedBody | BodyFault> {
+  const { request } = exchange
+  const { bodyBytes, checkedBodyBytes, bodyIdle } = plane.limits
+  const most = isChecked ? checkedBodyBytes : bodyBytes
+  const announced = announcedLength(request)
+  if (announced !== null && announced > most) return 'too_large'
+  const arrived = announced === 0 ? EMPTY : arrivedBody(request, announced)
+  if (arrived) return arrived.length > most ? 'too_large' : { announced, read: arrived }
+  if (!isChecked) return { announced, read: null }
+  exchange.letBodyCome()
+  const whole = await wholeBody(request, { most, idle: bodyIdle })
+  return typeof whole === 'string' ? whole : { announced, read: whole }
+}
+
+const EMPTY = Buffer.alloc(0)
+
+/** What is said of a body that was not taken. */
+export function bodyRefusal(plane: Pick<Plane, 'limits'>, fault: BodyFault, isChecked: boolean): Refusal {
+  const { bodyBytes, checkedBodyBytes, bodyIdle } = plane.limits
+  if (fault === 'too_large')
+    return refusal('body_too_large', say.bodyTooLarge(isChecked ? checkedBodyBytes : bodyBytes, isChecked))
+  return refusal('request_refused', fault === 'idle' ? say.bodyIdle(bodyIdle) : say.BODY_BROKEN)
+}

@@ -1,0 +1,254 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Grant } from '#domain/grant.ts'
+import type { Refusal } from '#domain/refusal.ts'
+import { isCodex, refusalAnswer } from '#wire/refusal-body.ts'
+import { type AnswerHead, answerHead } from './answer-head.ts'
+import type { Redactor } from './redactor.ts'
+import type { AnswerReader, UpstreamCall, UpstreamFailure } from './upstream.ts'
+import { type Tokens, usageReader } from './usage-reader.ts'
+
+/** How an exchange ended. */
+export interface Finished {
+  /** What the client got; `null` when it went away before. */
+  readonly status: number | null
+  readonly outcome: Outcome
+  readonly bytesOut: number
+  readonly milliseconds: number
+  readonly tokens: Tokens
+}
+
+/** What only the provider can be blamed for. */
+export type ProviderFault = 'provider_failed' | 'provider_timeout' | 'credential_rejected'
+export type Outcome = 'answered' | 'client_gone' | 'cut' | ProviderFault
+
+/** What is asked for, as it stands in events: method and path without the query. */
+export interface Asked {
+  readonly provider: string
+  readonly route: string
+  model: string | null
+}
+
+/** What decides about an answer that does not come, or comes wrong. */
+export interface Forwarding {
+  readonly redactor: Redactor
+  /** The answer in place of the provider's. */
+  refusalFor(fault: ProviderFault): Refusal
+  /** Not one byte was sent. Answers by {@link Exchange.refuse}. */
+  unreachable(reason: 'dns' | 'connect' | 'tls'): void
+}
+
+/** Bytes. An answer of at most this announced length waits for its end, so that it leaves in one write. */
+const SMALL_ANSWER = 65_536
+
+/**
+ * One request of a client and its one answer: a refusal, or the provider's. Until the head of the answer is written it
+ * can be refused; from then on it can only be cut.
+ */
+export class Exchange implements AnswerReader {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly id: string
+  /** `null` until the key is known. */
+  grant: Grant | null = null
+  /** `null` until the target has been read. */
+  asked: Asked | null = null
+  /** Activations that count now, this request's included; `null` while that is not known. */
+  used: number | null = null
+  /** Bytes of the request's body. */
+  bytesIn = 0
+  isGivenBack = false
+  /** Called once, when the answer has left or the client has gone. */
+  whenFinished: ((finished: Finished) => void) | null = null
+
+  /** Milliseconds that a client may take nothing of its answer. */
+  readonly #stallLimit: number
+  readonly #startedAt = performance.now()
+  readonly #usage = usageReader()
+  #forwarding: Forwarding | null = null
+  #call: UpstreamCall | null = null
+  #outcome: Outcome | null = null
+  #finished: Finished | null = null
+  #status = 0
+  /** Read and not written yet. */
+  #head: AnswerHead | null = null
+  /** A small answer that is complete. */
+  #whole: Buffer | null = null
+  #bytesOut = 0
+  #stall: NodeJS.Timeout | null = null
+
+  constructor(request: IncomingMessage, response: ServerResponse, id: string, stallLimit: number) {
+    this.request = request
+    this.response = response
+    this.id = id
+    this.#stallLimit = stallLimit
+    response.on('close', this.#closed)
+    response.on('error', ignore)
+    // The answer to a pipelined request has no socket yet, and so would not hear that it closes.
+    if (!response.socket) request.socket.once('close', this.#closed)
+  }
+
+  /** How it ended; `null` while it has not. */
+  get finished(): Finished | null {
+    return this.#finished
+  }
+
+  /** Whether an answer has been given, or there is nobody to give it to. */
+  get isOver(): boolean {
+    return this.#finished !== null || this.response.headersSent
+  }
+
+  /** Says what is asked for. */
+  asks(provider: string, route: string): Asked {
+    this.asked = { provider, route, model: null }
+    return this.asked
+  }
+
+  /** Tells a client that waits for it to send its body. */
+  letBodyCome(): void {
+    if (this.request.headers.expect !== undefined && !this.isOver) this.response.writeContinue()
+  }
+
+  /** Answers with a refusal, unless there is an answer already. */
+  refuse(refused: Refusal, isClosing = false): void {
+    if (this.isOver) return
+    const { headers } = this.request
+    const answer = refusalAnswer(
+      refused,
+      this.id,
+      isCodex(headers['originator'] as string | undefined, headers['user-agent']),
+    )
+    const head = [...answer.headers, 'content-length', String(Buffer.byteLength(answer.body))]
+    if (isClosing) head.push('connection', 'close')
+    this.#addOwnHeaders(head)
+    this.#head = null
+    this.#status = answer.status
+    this.response.writeHead(answer.status, head).end(answer.body)
+  }
+
+  /** Breaks it off because of something that has nothing to do with the provider. */
+  cut(refused: Refusal): void {
+    this.#breakOff('cut', refused)
+  }
+
+  /** Takes the provider's answer from here on. */
+  forward(forwarding: Forwarding, send: (reader: AnswerReader) => UpstreamCall): void {
+    this.#forwarding = forwarding
+    const call = send(this)
+    if (this.isOver) call.abort()
+    else this.#call = call
+  }
+
+  onHead(status: number, raw: readonly Buffer[]): void {
+    const head = status === 401 ? null : answerHead(status, raw, this.#forwarding!.redactor)
+    if (!head) {
+      this.#fail(status === 401 ? 'credential_rejected' : 'provider_failed')
+      return
+    }
+    this.#status = status
+    this.#addOwnHeaders(head.headers)
+    this.#head = head
+    if (head.length !== null && head.length <= SMALL_ANSWER) return
+    // The head of a stream leaves at once, and with the first event if that came along.
+    process.nextTick(() => {
+      if (!this.#head || this.isOver) return
+      this.#writeHead()
+      this.response.flushHeaders()
+    })
+  }
+
+  onData(chunk: Buffer): void {
+    const safe = this.#forwarding!.redactor.push(chunk)
+    this.#usage.push(safe)
+    if (safe.length === 0) return
+    if (this.#head?.length === safe.length && safe.length <= SMALL_ANSWER) {
+      this.#whole = safe
+      return
+    }
+    this.#writeHead()
+    this.#bytesOut += safe.length
+    if (!this.response.write(safe)) this.#waitForClient()
+  }
+
+  onEnd(): void {
+    this.#call = null
+    const rest = this.#forwarding!.redactor.end()
+    this.#writeHead()
+    const last = this.#whole ?? rest
+    this.#bytesOut += last.length
+    if (last.length > 0) this.response.end(last)
+    else this.response.end()
+  }
+
+  onFailure(failure: UpstreamFailure): void {
+    this.#call = null
+    if (failure.kind === 'unreachable') this.#forwarding!.unreachable(failure.reason)
+    else this.#fail(failure.kind === 'timeout' ? 'provider_timeout' : 'provider_failed')
+  }
+
+  #fail(fault: ProviderFault): void {
+    this.#breakOff(fault, this.#forwarding!.refusalFor(fault))
+  }
+
+  /** Answers with a refusal while that is possible; after the head only breaking the connection tells the client. */
+  #breakOff(outcome: Outcome, refused: Refusal): void {
+    if (this.#finished) return
+    this.#call?.abort()
+    this.#call = null
+    this.#outcome ??= outcome
+    if (!this.isOver) this.refuse(refused)
+    else if (!this.response.writableEnded) this.#breakConnection()
+  }
+
+  #breakConnection(): void {
+    // HTTP/1.0 ends a body by closing: only a reset says that it is not the end.
+    if (this.request.httpVersionMinor === 0) this.request.socket.resetAndDestroy()
+    else this.response.destroy()
+  }
+
+  #writeHead(): void {
+    const head = this.#head
+    if (!head) return
+    this.#head = null
+    this.response.writeHead(this.#status, head.headers)
+  }
+
+  #addOwnHeaders(head: string[]): void {
+    head.push('till-request-id', this.id)
+    if (!this.grant) return
+    head.push('till-key-id', this.grant.id, 'till-activations-limit', String(this.grant.limit))
+    if (this.used === null) return
+    const remaining = Math.max(0, this.grant.limit - this.used)
+    head.push('till-activations-used', String(this.used), 'till-activations-remaining', String(remaining))
+  }
+
+  #waitForClient(): void {
+    if (this.#stall) return
+    this.#call?.pause()
+    this.#stall = setTimeout(() => this.response.destroy(), this.#stallLimit)
+    this.response.once('drain', () => {
+      if (this.#stall) clearTimeout(this.#stall)
+      this.#stall = null
+      this.#call?.resume()
+    })
+  }
+
+  readonly #closed = (): void => {
+    if (this.#finished) return
+    if (this.#stall) clearTimeout(this.#stall)
+    this.#call?.abort()
+    this.#call = null
+    const isAnswered = this.response.writableFinished
+    const outcome = this.#outcome ?? (isAnswered ? 'answered' : 'client_gone')
+    const hasStatus = this.response.headersSent
+    this.#finished = {
+      status: hasStatus ? this.#status : null,
+      outcome,
+      bytesOut: this.#bytesOut,
+      milliseconds: Math.round(performance.now() - this.#startedAt),
+      tokens: this.#usage.tokens(),
+    }
+    this.whenFinished?.(this.#finished)
+  }
+}
+
+function ignore(): void {}

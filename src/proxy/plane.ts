@@ -1,0 +1,21 @@
+import type { Clock, Credentials, Ledger, Log, Rules } from '#broker/ports.ts'
+import type { FreeRate } from './free-rate.ts'
+import type { DataPlaneLimits } from './limits.ts'
+import type { OpenRequests } from './open-requests.ts'
+import type { RedactorFor } from './redactor.ts'
+import type { Upstream } from './upstream.ts'
+
+/** What every step of a request's way may use. */
+export interface Plane {
+  readonly ledger: Ledger
+  readonly rules: () => Rules
+  readonly credentials: Credentials
+  readonly clock: Clock
+  readonly digest: (text: string) => Uint8Array
+  readonly log: Log
+  readonly limits: DataPlaneLimits
+  readonly upstream: Upstream
+  readonly open: OpenRequests
+  readonly freeRate: FreeRate
+  readonly redactorFor: RedactorFor
+}

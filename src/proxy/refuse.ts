@@ -1,0 +1,45 @@
+import { StorageUnavailable } from '#broker/ports.ts'
+import { settle } from '#broker/settle.ts'
+import { recordable } from '#domain/audit-event.ts'
+import { type Refusal, refusal } from '#domain/refusal.ts'
+import type { Exchange } from './exchange.ts'
+import type { Plane } from './plane.ts'
+
+/** Refuses a request: with its key known, on record and with the key's numbers. */
+export async function refuse(plane: Plane, exchange: Exchange, refused: Refusal): Promise<void> {
+  const { grant, asked } = exchange
+  if (grant && asked) {
+    settle(plane, grant, {
+      type: 'request.refused',
+      code: refused.code,
+      provider: asked.provider,
+      route: recordable(asked.route),
+      model: asked.model === null ? null : recordable(asked.model),
+      count: 1,
+    })
+    exchange.used ??= (await plane.ledger.state(grant, plane.clock())).used
+  }
+  exchange.refuse(refused)
+}
+
+/** A fault refuses. */
+export function giveUp(plane: Plane, exchange: Exchange, error: unknown): void {
+  if (!(error instanceof StorageUnavailable)) logFault(plane, 'request.fault', error)
+  exchange.cut(STORAGE_UNAVAILABLE)
+}
+
+/** Only the class and code of an error: its message may hold what a client sent. */
+export function logFault(plane: Pick<Plane, 'log'>, event: string, error: unknown): void {
+  const { name, code } = error as { name?: unknown; code?: unknown }
+  plane.log.error(event, { error: String(name), code: typeof code === 'string' ? code : null })
+}
+
+const STORAGE_UNAVAILABLE = refusal(
+  'storage_unavailable',
+  'The broker cannot write its ledger, so nothing was sent to the provider. Try again in a while; the log of the broker says more to its operator.',
+)
+
+export const STOPPING = refusal(
+  'storage_unavailable',
+  'The broker is stopping and admits no more requests. Try again in a while.',
+)
