@@ -1,6 +1,7 @@
 import { faultOf } from './faults.ts'
-import type { ForeignEnding } from './foreign-endings.ts'
-import { CommitFailed, type Store, type Transaction, transact } from './transaction.ts'
+import type { GrantEnding } from './foreign-endings.ts'
+import type { Store } from './store.ts'
+import { CommitFailed, type Transaction, transact } from './transaction.ts'
 import { type Call, verbs } from './verbs.ts'
 
 /** What the calls of a batch came to, in their order. */
@@ -14,7 +15,7 @@ export interface BatchAnswer {
 
 interface BatchRun {
   readonly answer: BatchAnswer
-  readonly endings: readonly ForeignEnding[]
+  readonly endings: readonly GrantEnding[]
 }
 
 /**

@@ -1,12 +1,14 @@
 import { Worker } from 'node:worker_threads'
 import { StorageUnavailable } from '#broker/ports.ts'
 import type { BatchAnswer } from './batch.ts'
-import type { ForeignEnding } from './foreign-endings.ts'
+import type { GrantEnding } from './foreign-endings.ts'
 import type { Arguments, Call, Result, Verb } from './verbs.ts'
 import type { WorkerData, WorkerMessage } from './worker.ts'
 
 /** Under load, batches start at least this far apart (milliseconds): more calls share a flush of the disk. */
 const MIN_INTERVAL = 1
+/** A batch of this many calls is load. Below it waiting would cost each call more than it saves. */
+const LOAD = 8
 /** Calls in a batch, so that one transaction stays short. */
 const MAX_BATCH = 4096
 
@@ -27,13 +29,14 @@ interface Waiting {
 /** Starts the worker; rejects with its sentence when it cannot open the database. */
 export async function startCommitter(
   data: WorkerData,
-  onEndings: (endings: readonly ForeignEnding[]) => void,
+  onEndings: (endings: readonly GrantEnding[]) => void,
 ): Promise<Committer> {
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: data, execArgv: [], env: {} })
   let queue: Waiting[] = []
   let inFlight: Waiting[] | null = null
   let isScheduled = false
   let lastStart = Number.NEGATIVE_INFINITY
+  let lastSize = 0
   let failure: StorageUnavailable | null = null
   let isClosed = false
   let closing: Promise<void> | null = null
@@ -41,7 +44,7 @@ export async function startCommitter(
   function schedule(): void {
     if (isScheduled || inFlight || queue.length === 0) return
     isScheduled = true
-    const wait = lastStart + MIN_INTERVAL - performance.now()
+    const wait = lastSize < LOAD ? 0 : lastStart + MIN_INTERVAL - performance.now()
     // What this turn of the event loop still brings comes along.
     if (wait <= 0) setImmediate(send)
     else setTimeout(send, wait)
@@ -52,6 +55,7 @@ export async function startCommitter(
     if (failure || queue.length === 0) return
     inFlight = queue.splice(0, MAX_BATCH)
     lastStart = performance.now()
+    lastSize = inFlight.length
     worker.postMessage(inFlight.map(({ call }) => call))
   }
 
@@ -98,7 +102,7 @@ export async function startCommitter(
   worker.on('messageerror', (error) => fail(unavailableFrom(error)))
   worker.on('error', (error) => fail(unavailableFrom(error)))
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
-  worker.on('exit', () => fail(unavailable('its thread ended')))
+  worker.on('exit', () => fail(unavailable(isClosed ? 'it is closed' : 'its thread ended')))
 
   async function close(): Promise<void> {
     const last = call('close')

@@ -3,8 +3,9 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { type BatchAnswer, refused, runBatch } from './batch.ts'
 import { openDatabase } from './database.ts'
 import { faultOf } from './faults.ts'
-import { dataVersion, type ForeignEnding } from './foreign-endings.ts'
-import { openStore, transact } from './transaction.ts'
+import type { GrantEnding } from './foreign-endings.ts'
+import { dataVersion, openStore } from './store.ts'
+import { transact } from './transaction.ts'
 import type { Call } from './verbs.ts'
 
 /**
@@ -19,7 +20,7 @@ export interface WorkerData {
 export interface WorkerMessage {
   /** `null`: the message tells of endings or of a fault, and answers no batch. */
   readonly answer: BatchAnswer | null
-  readonly endings: readonly ForeignEnding[]
+  readonly endings: readonly GrantEnding[]
   /** Why nothing will be written any more, until the process starts again. */
   readonly broken: string | null
 }

@@ -35,9 +35,10 @@ CREATE TABLE grant_states (
   ended_at REAL,
   end_reason TEXT CHECK (end_reason IN
     ('revoked_by_job', 'revoked_by_operator', 'job_completed', 'expired', 'idle', 'exhausted', 'reissued')),
-  -- The head of the grant's chain of events: how many there are, and the hash of the last.
+  -- The end of the grant's chain: how many events it has, the hash of the last, and where that one is.
   events INTEGER NOT NULL CHECK (events >= 1),
   head BLOB NOT NULL CHECK (length(head) = 32),
+  last_event INTEGER NOT NULL,
   CHECK ((ended_at IS NULL) = (end_reason IS NULL))
 ) STRICT;
 
@@ -48,12 +49,26 @@ CREATE TABLE events (
   no INTEGER PRIMARY KEY,
   chain INTEGER NOT NULL,
   seq INTEGER NOT NULL CHECK (seq >= 1),
+  -- The event before it in its chain. With it a chain is read backwards from any of its events, without an index that
+  -- would cost each charge a page of its own.
+  before INTEGER CHECK ((before IS NULL) = (seq = 1)),
   hash BLOB NOT NULL CHECK (length(hash) = 32),
   -- Canonical JSON (RFC 8785), whose digest is `hash`.
   text TEXT NOT NULL
 ) STRICT;
 
-CREATE UNIQUE INDEX events_of_chains ON events (chain, seq);
+-- Where to begin: one event in 64, so that a long chain is read in pages.
+CREATE UNIQUE INDEX event_milestones ON events (chain, seq) WHERE seq % 64 = 0;
+
+-- The end of chain 0.
+CREATE TABLE broker_chain (
+  only INTEGER PRIMARY KEY CHECK (only = 1),
+  events INTEGER NOT NULL,
+  head BLOB NOT NULL CHECK (length(head) = 32),
+  last_event INTEGER CHECK ((last_event IS NULL) = (events = 0))
+) STRICT;
+
+INSERT INTO broker_chain VALUES (1, 0, zeroblob(32), NULL);
 
 -- ID tokens that were used: digests of issuer and `jti`.
 CREATE TABLE used_tokens (

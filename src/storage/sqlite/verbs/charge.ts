@@ -7,7 +7,7 @@ import type { Transaction } from '#storage/sqlite/transaction.ts'
 /** Spends one activation. The row was read in this transaction, which nobody else can write beside. */
 export function charge(transaction: Transaction, id: string, request: RequestRecord, now: NumericDate): Activation {
   const grant = transaction.grant(id, now)
-  const answer = activate(grant.terms, grant, now)
+  const answer = activate(grant.life, grant, now)
   const { provider, route } = request
   const model = request.model === null ? null : recordable(request.model)
   if (answer.kind === 'refused') {
@@ -28,5 +28,5 @@ export function charge(transaction: Transaction, id: string, request: RequestRec
 /** Why a free request may not pass; `null` when it may. Spends nothing. */
 export function admitFree(transaction: Transaction, id: string, now: NumericDate): DeadReason | null {
   const grant = transaction.grant(id, now)
-  return deadReason(grant.terms, grant, now)
+  return deadReason(grant.life, grant, now)
 }

@@ -21,9 +21,7 @@ export function touch(transaction: Transaction, ids: readonly string[], now: Num
     const grant = transaction.grant(id, now)
     if (grant.ended || grant.activeAt >= now) continue
     grant.activeAt = now
-    transaction
-      .sql('UPDATE grant_states SET active_at = ? WHERE grant_no = ? AND ended_at IS NULL')
-      .run(now, grant.terms.no)
+    transaction.sql('UPDATE grant_states SET active_at = ? WHERE grant_no = ? AND ended_at IS NULL').run(now, grant.no)
   }
 }
 
@@ -43,9 +41,9 @@ export function sweep(transaction: Transaction, now: NumericDate): { ended: numb
     const grant = transaction.grant(String(row['id']), now)
     if (grant.ended) ended++
     else {
-      const { expiresAt, idleAfterSeconds, no } = grant.terms
+      const { expiresAt, idleAfterSeconds } = grant.life
       const dueAt = Math.min(expiresAt, grant.activeAt + (idleAfterSeconds ?? Number.POSITIVE_INFINITY))
-      transaction.sql('UPDATE grant_states SET due_at = ? WHERE grant_no = ?').run(dueAt, no)
+      transaction.sql('UPDATE grant_states SET due_at = ? WHERE grant_no = ?').run(dueAt, grant.no)
     }
   }
   const isSwept = forgetOldRows(transaction, now)

@@ -15,5 +15,5 @@ export function giveBack(
   grant.givenBack++
   transaction.append(grant, { type: 'activation.given_back', request_id: requestId, reason }, now)
   // What an ended key leaves unspent was returned when it ended, without this one.
-  if (grant.ended) returnUnspent(transaction.sql, grant.terms.no, 0, 1)
+  if (grant.ended) returnUnspent(transaction.sql, grant, { keys: 0, activations: 1 })
 }

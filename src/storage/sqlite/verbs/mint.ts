@@ -1,11 +1,12 @@
 import type { MintEntry, MintOutcome, MintRefusal, TokenUse } from '#broker/ports.ts'
-import { FIRST_PREV, jobRecord } from '#domain/audit-event.ts'
+import { jobRecord } from '#domain/audit-event.ts'
 import type { Grant } from '#domain/grant.ts'
 import { jobKey } from '#domain/job-identity.ts'
 import type { NumericDate } from '#domain/numeric-date.ts'
 import { scopeText } from '#domain/scope.ts'
-import { type ChainHead, link } from '#storage/event-text.ts'
-import { digestOf, sha256, type Transaction } from '#storage/sqlite/transaction.ts'
+import { link, newChain } from '#storage/chain.ts'
+import { digestOf, sha256 } from '#storage/sqlite/digest.ts'
+import { insertEvent, type Transaction } from '#storage/sqlite/transaction.ts'
 
 /** ID tokens that verified, per repository and minute of the clock; each is counted, whatever it led to. */
 const TOKENS_PER_MINUTE = 60
@@ -108,7 +109,7 @@ function overLimit(
   limits: MintEntry['limits'],
   earlier: EarlierGrant | null,
 ): Objection | null {
-  const earlierLimit = earlier ? transaction.grant(earlier.id, grant.mintedAt).terms.limit : 0
+  const earlierLimit = earlier ? transaction.grant(earlier.id, grant.mintedAt).life.limit : 0
   const run = granted(transaction, grant.policy, runOf(grant))
   const day = granted(transaction, grant.policy, dayOf(grant))
   const dayLess = earlier && dayOf(earlier) === dayOf(grant) ? earlierLimit : 0
@@ -183,7 +184,7 @@ function insert(transaction: Transaction, { grant, keyDigest, idempotencyKey, te
       grant.idleAfterSeconds,
       terms,
     )
-  const chain: ChainHead = { chain: grant.id, seq: 0, head: FIRST_PREV }
+  const chain = newChain(grant.id)
   const text = link(
     chain,
     {
@@ -198,16 +199,19 @@ function insert(transaction: Transaction, { grant, keyDigest, idempotencyKey, te
     },
     now,
   )
-  transaction.writeEvent(chain, Number(no), text)
+  const event = insertEvent(transaction.sql, Number(no), chain, null, text)
   transaction
-    .sql('INSERT INTO grant_states (grant_no, budget, active_at, due_at, events, head) VALUES (?, ?, ?, ?, ?, ?)')
+    .sql(
+      'INSERT INTO grant_states (grant_no, budget, active_at, due_at, events, head, last_event) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    )
     .run(
       no,
       grant.limit,
       grant.mintedAt,
       Math.min(grant.expiresAt, grant.mintedAt + (grant.idleAfterSeconds ?? Number.POSITIVE_INFINITY)),
-      chain.seq,
+      chain.length,
       Buffer.from(chain.head, 'hex'),
+      event,
     )
   for (const span of [runOf(grant), dayOf(grant)])
     transaction

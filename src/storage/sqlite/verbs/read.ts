@@ -1,7 +1,8 @@
 import { BROKER_CHAIN } from '#domain/audit-event.ts'
 import type { GrantState } from '#domain/grant.ts'
 import type { NumericDate } from '#domain/numeric-date.ts'
-import type { OpenGrant, Transaction } from '#storage/sqlite/transaction.ts'
+import type { OpenGrant } from '#storage/sqlite/open-grant.ts'
+import type { Transaction } from '#storage/sqlite/transaction.ts'
 
 /** The stored text of the grant with this key digest. */
 export function find(transaction: Transaction, keyDigest: Uint8Array): string | null {
@@ -40,17 +41,43 @@ const LISTS = {
   false: `${SELECT} WHERE NOT (${IS_ALIVE}) ${NEWEST_FIRST}`,
 } as const
 
-/** Events of a chain that one answer of the worker carries. */
-const PAGE = 500
-
-/** The events that follow `after` in a chain, at most a page of them, as text and hash. */
+/** The events that follow `after` in a chain, up to the next milestone or the end, as text and hash. */
 export function events(transaction: Transaction, chain: string, after: number): { text: string; hash: string }[] {
   const no = chain === BROKER_CHAIN ? 0 : chainOf(transaction, chain)
   if (no === null) return []
   if (after === 0) transaction.writeCountedRefusals({ chain })
+  transaction.save()
+  const from = milestoneAfter(transaction, no, after) ?? endOf(transaction, no)
+  if (!from || from.seq <= after) return []
   return transaction
-    .sql(`SELECT text, lower(hex(hash)) AS hash FROM events WHERE chain = ? AND seq > ? ORDER BY seq LIMIT ${PAGE}`)
-    .all(no, after) as { text: string; hash: string }[]
+    .sql(
+      `WITH RECURSIVE page (no, seq, before, hash, text) AS (
+          SELECT no, seq, before, hash, text FROM events WHERE no = :from
+          UNION ALL
+          SELECT events.no, events.seq, events.before, events.hash, events.text
+            FROM page JOIN events ON events.no = page.before WHERE page.seq > :after + 1)
+        SELECT text, lower(hex(hash)) AS hash FROM page ORDER BY seq`,
+    )
+    .all({ from: from.no, after }) as { text: string; hash: string }[]
+}
+
+interface Place {
+  readonly no: number
+  readonly seq: number
+}
+
+function milestoneAfter(transaction: Transaction, chain: number, after: number): Place | undefined {
+  return transaction
+    .sql('SELECT no, seq FROM events WHERE chain = ? AND seq > ? AND seq % 64 = 0 ORDER BY seq LIMIT 1')
+    .get(chain, after) as Place | undefined
+}
+
+function endOf(transaction: Transaction, chain: number): Place | undefined {
+  const end =
+    chain === 0
+      ? 'SELECT last_event FROM broker_chain WHERE ? = 0'
+      : 'SELECT last_event FROM grant_states WHERE grant_no = ?'
+  return transaction.sql(`SELECT no, seq FROM events WHERE no = (${end})`).get(chain) as Place | undefined
 }
 
 function chainOf(transaction: Transaction, id: string): number | null {
