@@ -108,12 +108,12 @@ function refuseMethod(path: string): RequestHandler {
 }
 
 /** Four parameters are how Express knows it. The fault goes to the operator by its name; its text may hold anything. */
-function answerFault({ log }: ControlOptions): ErrorRequestHandler {
+function answerFault(control: ControlOptions): ErrorRequestHandler {
   return (error: unknown, request: Request, response: Response, _next) => {
     if (error instanceof ClientGone) return
     if (isBadEscape(error))
       return send(response, refusal('request_refused', 'Cannot read the request: a percent escape is broken.'))
-    log.error('control.fault', {
+    control.log.error('control.fault', {
       route: `${request.method} ${request.route?.path ?? ''}`,
       problem: error instanceof Error ? error.name : typeof error,
     })
