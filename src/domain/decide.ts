@@ -242,7 +242,7 @@ function terms(policy: Policy, { ask, asked, providers }: Application): Terms {
 
 /** What the policy lets a job call at this provider, in the provider's own spelling. */
 function routesOf(policy: Policy, provider: Provider): readonly Route[] {
-  return policy.routes?.map((route) => spelled(provider, route)) ?? provider.routes
+  return (policy.routes ?? provider.routes).map((route) => spelled(provider, route))
 }
 
 /** The route as the data plane will see it: `POST /messages` is `POST /v1/messages` where the provider says so. */

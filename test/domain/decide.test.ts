@@ -216,7 +216,7 @@ describe('routes', () => {
 
   test('where the policy names none, each provider has its own', () => {
     const terms = allowed([both], aJob(), forBoth)
-    expect(terms.scope.routes.get('openai')).toBe(providers.get('openai')!.routes)
+    expect(terms.scope.routes.get('openai')).toEqual(providers.get('openai')!.routes)
     expect(scopeOf(terms, 'anthropic')).toEqual(['POST /v1/messages'])
   })
 
