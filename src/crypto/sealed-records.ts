@@ -15,7 +15,9 @@ export function sealedRecords(records: Records, sealer: Sealer): Records {
       const sealed = await records.readRecord(name)
       return sealed && sealer.open(name, sealed)
     },
-    writeRecord: (name, value) => records.writeRecord(name, sealer.seal(name, value)),
+    async writeRecord(name, value) {
+      await records.writeRecord(name, sealer.seal(name, value))
+    },
     async createRecord(name, value) {
       return sealer.open(name, await records.createRecord(name, sealer.seal(name, value)))
     },

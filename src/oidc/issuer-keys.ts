@@ -76,9 +76,11 @@ export function issuerKeys({
 
   /** One fetch at a time; whoever comes meanwhile waits for the same. */
   const fetchSet = (issuer: string, store: Store): Promise<void> => {
-    store.fetching ??= replaceSet(issuer, store).finally(() => {
-      store.fetching = null
-    })
+    store.fetching ??= replaceSet(issuer, store)
+      .catch(() => log.warn('issuer.keys_unavailable', { issuer, reason: 'fault' }))
+      .finally(() => {
+        store.fetching = null
+      })
     return store.fetching
   }
 
@@ -88,7 +90,6 @@ export function issuerKeys({
     const found = await discoverKeys(issuer)
     if (typeof found === 'string') return log.warn('issuer.keys_unavailable', { issuer, reason: found })
     const set = await keySet(fetchedAt, found)
-    if (set.keys.size === 0) return log.warn('issuer.keys_unavailable', { issuer, reason: 'no_usable_key' })
     if (!sameKids(set, store.set)) log.info('issuer.keys_changed', { issuer, keys: [...set.keys.keys()] })
     store.set = set
     // Not waited for: the keys are good, and a slow disk must not hold tokens up.
@@ -102,8 +103,7 @@ export function issuerKeys({
     store.restoring ??= (async () => {
       try {
         const stored = await records?.readRecord(recordName(issuer))
-        const set = stored && (await storedSet(issuer, stored))
-        if (set && store.set === null) store.set = set
+        if (stored) store.set = await storedSet(issuer, stored)
       } catch {
         log.warn('issuer.keys_not_restored', { issuer })
       }
@@ -142,12 +142,10 @@ async function storedSet(issuer: string, stored: Uint8Array): Promise<KeySet | n
 }
 
 async function keySet(fetchedAt: NumericDate, keys: readonly RsaKey[]): Promise<KeySet> {
-  const imported = new Map<string, CryptoKey>()
-  for (const key of keys) {
-    const made = await rs256Key(key).catch(() => null)
-    if (made) imported.set(key.kid, made)
+  return {
+    fetchedAt,
+    keys: new Map(await Promise.all(keys.map(async (key) => [key.kid, await rs256Key(key)] as const))),
   }
-  return { fetchedAt, keys: imported }
 }
 
 function sameKids(one: KeySet, other: KeySet | null): boolean {

@@ -111,6 +111,14 @@ describe('verifyJws', () => {
     }
   })
 
+  test('says no to another text for the same signature', async () => {
+    const { jws, keys } = await signed()
+    const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+    const trailingBits = jws.slice(0, -1) + digits[digits.indexOf(jws.at(-1)!) + 1]
+    expect(Buffer.from(trailingBits.split('.')[2]!, 'base64url')).toEqual(Buffer.from(jws.split('.')[2]!, 'base64url'))
+    expect(verifyJws(trailingBits, keys)).toMatchObject({ kind: 'unverified' })
+  })
+
   test('takes the key from the given set only, by kid', async () => {
     const { jws } = await signed()
     ledger = recordsInMemory()

@@ -67,6 +67,7 @@ describe('T11: a key set', () => {
 
   test.each<[string, unknown]>([
     ['an elliptic key', { kty: 'EC', crv: 'P-256', kid: 'bad', x: 'AA', y: 'AA', use: 'sig' }],
+    ['a key that calls itself elliptic', { ...two.jwk, kid: 'bad', kty: 'EC' }],
     ['a secret', { kty: 'oct', kid: 'bad', k: 'c2VjcmV0', use: 'sig', alg: 'HS256' }],
     ['an RSA key under 2048 bits', { ...short.jwk, kid: 'bad' }],
     [

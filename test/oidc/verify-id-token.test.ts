@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { MOST_TOKEN_BYTES } from '#oidc/decode-id-token.ts'
 import { type IdTokenVerifier, tokenVerifier } from '#oidc/verify-id-token.ts'
 import { type Issuer, startIssuer } from '#test/support/issuer.ts'
 import { recordingLog } from '#test/support/recording-log.ts'
@@ -278,6 +279,26 @@ describe('refused as token_invalid', () => {
     expect(answer).toEqual(await verifier.verify('no token'))
     if (forged.length > 20) expect(log.lines.join()).not.toContain(forged.slice(-20))
   })
+})
+
+test('a token of 8 KiB is read, and one character more is not', async () => {
+  const ofLength = (length: number): string => {
+    for (let kid = 0; kid < 4; kid++) {
+      const least = token({ padding: '' }, { x5t: 'x'.repeat(kid) }).length
+      const made = token({ padding: 'x'.repeat(Math.floor(((length - least) * 3) / 4)) }, { x5t: 'x'.repeat(kid) })
+      if (made.length === length) return made
+    }
+    return expect.unreachable()
+  }
+  expect(await verifier.verify(ofLength(MOST_TOKEN_BYTES))).toMatchObject({ kind: 'verified' })
+  expect(await verifier.verify(ofLength(MOST_TOKEN_BYTES + 1))).toMatchObject({ code: 'token_invalid' })
+  expect(log.lines.join()).toContain('"size"')
+})
+
+test('claims are looked at only after the signature: a forger learns nothing from the clock or the audience', async () => {
+  const forged = compact(JSON.stringify(HEADER), JSON.stringify({ ...claims(), aud: 'x', exp: 1 }), another)
+  await verifier.verify(forged)
+  expect(log.lines.join()).toContain('"signature"')
 })
 
 test('T12: nothing is fetched for a token whose issuer is not configured, whatever it names', async () => {
