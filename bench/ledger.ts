@@ -75,15 +75,18 @@ async function chargeTogether(ledger: Ledger, grants: readonly Grant[], waiting 
 function chargeAlone(path: string, grant: Grant): number {
   const database = new DatabaseSync(path, { timeout: 5000 })
   database.exec('PRAGMA synchronous = FULL')
-  const { no, events, head } = database
-    .prepare('SELECT grant_no AS no, events, head FROM grant_states JOIN grants ON no = grant_no WHERE id = ?')
-    .get(grant.id) as { no: number; events: number; head: Uint8Array }
+  const { no, events, head, last_event } = database
+    .prepare(
+      'SELECT grant_no AS no, events, head, last_event FROM grant_states JOIN grants ON no = grant_no WHERE id = ?',
+    )
+    .get(grant.id) as { no: number; events: number; head: Uint8Array; last_event: number }
   const begin = database.prepare('BEGIN IMMEDIATE')
   const update = database.prepare(
     'UPDATE grant_states SET used = used + 1, events = events + 1, head = ?, active_at = ? WHERE grant_no = ? AND used < budget RETURNING used',
   )
-  const insert = database.prepare('INSERT INTO events (chain, seq, hash, text) VALUES (?, ?, ?, ?)')
+  const insert = database.prepare('INSERT INTO events (chain, seq, before, hash, text) VALUES (?, ?, ?, ?, ?)')
   const commit = database.prepare('COMMIT')
+  let before: number | bigint = last_event
   let prev = Buffer.from(head).toString('hex')
   let charges = 0
   const start = performance.now()
@@ -105,7 +108,7 @@ function chargeAlone(path: string, grant: Grant): number {
     const digest = Buffer.from(prev, 'hex')
     begin.run()
     update.get(digest, now, no)
-    insert.run(no, seq, digest, text)
+    before = insert.run(no, seq, before, digest, text).lastInsertRowid
     commit.run()
   }
   const rate = (charges * 1000) / (performance.now() - start)
