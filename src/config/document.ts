@@ -25,7 +25,7 @@ export function openDocument(source: string, problems: ConfigProblem[]): Place |
     uniqueKeys: false,
     stringKeys: true,
     schema: 'core',
-    logLevel: 'silent',
+    logLevel: 'error',
   })
   const position = (offset: number) => {
     const { line, col } = lines.linePos(offset)

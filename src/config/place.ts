@@ -93,7 +93,8 @@ export class Place {
     const members = this.members(`a map of ${known.join(', ')}`)
     if (!members) return undefined
     for (const [name, place] of members)
-      if (!known.includes(name)) place.refuseName(`no such field${nearest(name, known)}; known are ${known.join(', ')}`)
+      if (!known.includes(name))
+        place.refuseName(`no such field${nearest(name, known) || `; known are ${known.join(', ')}`}`)
     return new Fields(this, members)
   }
 
@@ -153,6 +154,6 @@ function isNothing(node: Node): boolean {
 }
 
 function joined(path: string, name: string): string {
-  const shown = name.replace(/[^\x21-\x7e]/g, '?').slice(0, 60)
+  const shown = name === '' ? '""' : name.replace(/[^\x21-\x7e]/g, '?').slice(0, 60)
   return path === '' ? shown : `${path}.${shown}`
 }

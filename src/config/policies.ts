@@ -47,10 +47,8 @@ export function policiesFrom(known: Providers | undefined): Reader<readonly Poli
 
 function readPolicy(fields: Fields, names: Map<string, string>, known: Providers | undefined): Policy | undefined {
   const providers = fields.need('providers', providersOf(known))
-  const charged = fields.take('routes', routes, null)
   const narrowed = providers?.flatMap((name) => known?.providers.get(name) ?? []) ?? []
   refuseWithoutId(fields)
-  refuseFreeRoutes(fields, charged ?? [], narrowed)
   refuseModelsOfBlindProviders(fields, narrowed)
   return whole<Policy>({
     name: fields.need('name', newName(names)),
@@ -61,7 +59,7 @@ function readPolicy(fields: Fields, names: Map<string, string>, known: Providers
     activations: fields.need('activations', wholeNumber(1, MAX_ACTIVATIONS)),
     expiresInSeconds: fields.take('expires_in', seconds, DEFAULT_EXPIRES_IN_SECONDS),
     idleAfterSeconds: fields.take('idle_after', seconds, null),
-    routes: charged,
+    routes: fields.take('routes', routesAt(narrowed), null),
     models: fields.take('models', models, null),
     limits: fields.take('limits', limits, NO_LIMITS),
   })
@@ -71,13 +69,6 @@ function readPolicy(fields: Fields, names: Map<string, string>, known: Providers
 function refuseWithoutId(fields: Fields): void {
   if (fields.get('repository_id') || fields.get('repository_owner_id')) return
   fields.at.refuse('expected repository_id or repository_owner_id: without one the policy holds for every repository')
-}
-
-/** A route that is free at all its providers could not be charged. */
-function refuseFreeRoutes(fields: Fields, charged: readonly Route[], providers: readonly Provider[]): void {
-  for (const route of charged)
-    if (providers.length > 0 && providers.every((provider) => freeRouteOver(provider, route)))
-      fields.get('routes')?.refuse(`"${formatRoute(route)}" is a free route, and a route is free or not, never both`)
 }
 
 /** A rule that the data plane cannot enforce is refused, not ignored. */
@@ -183,7 +174,18 @@ function providersOf(known: Providers | undefined): Reader<readonly string[]> {
 }
 
 const seconds = wholeNumber(1, MAX_LIFE_SECONDS, ' of seconds')
-const routes = listOf(route, 'a list of routes, such as ["POST /v1/responses"]', 'list')
+
+/** A route that is free at all its providers could not be charged. */
+function routesAt(providers: readonly Provider[]): Reader<readonly Route[]> {
+  const read: Reader<Route> = (at) => {
+    const charged = route(at)
+    if (charged && providers.length > 0 && providers.every((provider) => freeRouteOver(provider, charged)))
+      at.refuse(`"${formatRoute(charged)}" is a free route, and a route is free or not, never both`)
+    return charged
+  }
+  return listOf(read, 'a list of routes, such as ["POST /v1/responses"]', 'list')
+}
+
 const models = listOf(modelPattern, 'a list of models, such as ["gpt-5-mini"]', 'list')
 
 const NO_LIMITS: PolicyLimits = {

@@ -40,10 +40,10 @@ export function providersFrom(sources: SecretSources): Reader<Providers> {
   }
 }
 
-const CREDENTIAL_MISSING = 'this field is missing: env:NAME, file:PATH, or stored'
+const CREDENTIAL_MISSING = 'this field is missing: stored, env:NAME or file:PATH'
 
 function credentialFrom(sources: SecretSources): Reader<CredentialSource> {
-  const read = secret(sources, ' or stored')
+  const read = secret(sources, 'stored, ')
   return (at) => {
     if (at.scalar() === 'stored') return { kind: 'stored' }
     const value = read(at)

@@ -12,7 +12,7 @@ export interface SecretSources {
  * what stands here by mistake may be the secret itself.
  */
 export function secret(sources: SecretSources, others = ''): Reader<string> {
-  const expected = `env:NAME or file:PATH${others}, never the secret itself`
+  const expected = `${others}env:NAME or file:PATH, never the secret itself`
   return (at) => {
     const text = at.text(expected)
     if (text === undefined) return undefined

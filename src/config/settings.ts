@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path'
 import type { Address, Config, Issuer } from '#config.ts'
-import type { Fields, Reader } from './place.ts'
+import { type Fields, type Reader, whole } from './place.ts'
 import { type SecretSources, secret } from './secret.ts'
 import { listOf, oneOf, url } from './values.ts'
 
@@ -77,25 +77,27 @@ export function masterKeyFrom(sources: SecretSources): Reader<Uint8Array> {
 
 /** Their text is compared with that of ID tokens, so it stays as it is written. */
 export const issuers: Reader<readonly Issuer[]> = (at) => {
-  const read = listOf(issuer, 'a list of issuers, such as [https://token.actions.githubusercontent.com]', 'list')(at)
-  if (!read) return undefined
   const seen = new Set<string>()
-  for (const { url: text } of read) {
-    if (seen.has(text)) return at.refuse(`${text} stands here twice`)
-    seen.add(text)
-  }
-  return read
+  return listOf(
+    (entry) => {
+      const issuer = readIssuer(entry)
+      if (!issuer) return undefined
+      if (seen.has(issuer.url)) return entry.refuse(`${issuer.url} stands here twice`)
+      seen.add(issuer.url)
+      return issuer
+    },
+    'a list of issuers, such as [https://token.actions.githubusercontent.com]',
+    'list',
+  )(at)
 }
 
-const issuer: Reader<Issuer> = (at) => {
-  if (!at.isMap()) {
-    const text = issuerUrl(at)
-    return text === undefined ? undefined : { url: text, checkRunId: 'required' }
-  }
-  const fields = at.fields(['url', 'check_run_id'])
-  const text = fields?.need('url', issuerUrl)
-  const checkRunId = fields?.take('check_run_id', oneOf('optional', 'required'), 'required')
-  return text === undefined || checkRunId === undefined ? undefined : { url: text, checkRunId }
+const readIssuer: Reader<Issuer> = (at) => {
+  const fields = at.isMap() ? at.fields(['url', 'check_run_id']) : undefined
+  if (!fields) return at.isMap() ? undefined : whole<Issuer>({ url: issuerUrl(at), checkRunId: 'required' })
+  return whole<Issuer>({
+    url: fields.need('url', issuerUrl),
+    checkRunId: fields.take('check_run_id', oneOf('optional', 'required'), 'required'),
+  })
 }
 
 const issuerUrl: Reader<string> = (at) => url(at)?.text

@@ -33,7 +33,11 @@ export function oneOf<const T extends string>(...words: readonly T[]): Reader<T>
 /** Entries of any one list. */
 export const MAX_ENTRIES = 256
 
-/** A list without repetitions, of at least one entry unless `least` is 0. */
+/**
+ * A list without repetitions, of at least one entry unless `least` is 0.
+ *
+ * @returns the entries that could be read, so that what follows can look at them; the others are problems
+ */
 export function listOf<T>(read: Reader<T>, expected: string, alone: 'alone' | 'list', least = 1): Reader<readonly T[]> {
   return (at) => {
     const entries = at.entries(expected, alone)
@@ -41,13 +45,14 @@ export function listOf<T>(read: Reader<T>, expected: string, alone: 'alone' | 'l
     if (entries.length < least) return at.refuse(`expected ${expected}, got an empty list`)
     if (entries.length > MAX_ENTRIES) return at.refuse(`expected at most ${MAX_ENTRIES} entries, got ${entries.length}`)
     const seen = new Set<unknown>()
-    const values = entries.map((entry) => {
+    return entries.flatMap((entry) => {
       const value = read(entry)
-      const isNew = value === undefined || !seen.has(entry.scalar())
-      seen.add(entry.scalar())
-      return isNew ? value : entry.refuse(`${entry.shown()} stands here twice`)
+      if (value === undefined) return []
+      const text = entry.scalar()
+      if (text !== undefined && seen.has(text)) entry.refuse(`${entry.shown()} stands here twice`)
+      seen.add(text)
+      return [value]
     })
-    return values.includes(undefined) ? undefined : (values as T[])
   }
 }
 
