@@ -80,8 +80,13 @@ function faultOfName(quoted: string, names: Set<string>): string | null {
   }
   if (names.has(name)) return name === 'model' ? 'it names "model" twice' : 'it has a member twice'
   names.add(name)
-  return name !== 'model' && name.toLowerCase() === 'model' ? 'it spells "model" in another case' : null
+  const lower = name.toLowerCase()
+  if (OTHER_CHOICES.has(lower)) return `it chooses models by "${lower}" too`
+  return name !== 'model' && lower === 'model' ? 'it spells "model" in another case' : null
 }
+
+/** Members by which OpenRouter and Perplexity take other models than `model`: a list to fall back to, a stored choice. */
+const OTHER_CHOICES: ReadonlySet<string> = new Set(['models', 'preset'])
 
 /** The place of the quote that ends the string which begins at `start`; -1 when none does. */
 function endOfString(text: string, start: number): number {

@@ -74,6 +74,16 @@ test('a pattern says of a value what the regular expression it stands for says',
   )
 })
 
+test('what stands between two stars is found wherever it is', () => {
+  const letters = (maxLength: number) => fc.string({ unit: fc.constantFrom('a', 'b'), minLength: 1, maxLength })
+  fc.assert(
+    fc.property(letters(7), letters(30), (piece, text) => {
+      expect(matches(`*${piece}*`, text)).toBe(text.includes(piece))
+    }),
+    RUNS,
+  )
+})
+
 describe('covers()', () => {
   test.each<[string, string, boolean]>([
     ['claude-*', 'claude-haiku-*', true],
