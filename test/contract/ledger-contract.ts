@@ -1,0 +1,631 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Ledger, MintEntry, MintRefusal } from '#broker/ports.ts'
+import { type AuditEvent, type AuditFact, jobRecord } from '#domain/audit-event.ts'
+import type { Ending } from '#domain/grant.ts'
+import { aRequest, type MintOptions, mintEntry, minted, T0 } from './mint-entry.ts'
+import { verifiedEvents } from './verify-chain.ts'
+
+/** A place where a ledger keeps its rows, and any number of processes can open it. */
+export interface Storage {
+  open(): Promise<Ledger>
+  remove(): Promise<void>
+}
+
+type Fact<T extends AuditFact['type']> = Extract<AuditFact, { type: T }>
+
+/** What every ledger promises, whatever it is made of. */
+export function ledgerContract(name: string, create: () => Promise<Storage>): void {
+  describe(`${name}: what every ledger promises`, () => {
+    let storage: Storage
+    let ledger: Ledger
+    const opened: Ledger[] = []
+
+    const open = async () => {
+      const another = await storage.open()
+      opened.push(another)
+      return another
+    }
+    beforeEach(async () => {
+      storage = await create()
+      ledger = await open()
+    })
+    afterEach(async () => {
+      await Promise.all(opened.splice(0).map((each) => each.close()))
+      await storage.remove()
+    })
+
+    const types = async (chain: string) => (await verifiedEvents(ledger, chain)).map(({ type }) => type)
+    const last = async (chain: string) => (await verifiedEvents(ledger, chain)).at(-1) as AuditEvent
+
+    describe('mint', () => {
+      test('a minted grant is found by its key digest and by its id, as it was', async () => {
+        const entry = mintEntry({ job: { checkRunId: null }, idleAfter: 60 })
+        expect(await ledger.mint(entry)).toEqual({ kind: 'minted', replaced: null })
+        const fresh = await open()
+        expect(await fresh.find(entry.keyDigest)).toEqual(entry.grant)
+        expect(await fresh.findById(entry.grant.id)).toEqual(entry.grant)
+        expect(await fresh.find(new Uint8Array(32))).toBeNull()
+        expect(await fresh.findById('k_0000000000000000000000')).toBeNull()
+      })
+
+      test('its first event says what was granted to whom', async () => {
+        const grant = await minted(ledger)
+        expect(await verifiedEvents(ledger, grant.id)).toMatchObject([
+          {
+            type: 'key.minted',
+            at: T0,
+            policy: 'review',
+            job: jobRecord(grant.job),
+            limit: 10,
+            providers: ['openai'],
+            scope: { routes: ['POST /v1/responses'], models: ['gpt-5-mini'] },
+          },
+        ])
+      })
+
+      test('an ID token is good for one mint', async () => {
+        await minted(ledger, { jti: 'once' })
+        const replay = mintEntry({ jti: 'once' })
+        expect(await ledger.mint(replay)).toMatchObject({ kind: 'refused', code: 'token_replayed' })
+        expect(await ledger.findById(replay.grant.id)).toBeNull()
+      })
+
+      test('of 100 mints with one ID token at once, one wins', async () => {
+        const outcomes = await Promise.all(Array.from({ length: 100 }, () => ledger.mint(mintEntry({ jti: 'raced' }))))
+        expect(outcomes.filter(({ kind }) => kind === 'minted')).toHaveLength(1)
+      })
+
+      test('the same jti of another issuer is another token', async () => {
+        await minted(ledger, { jti: 'same' })
+        await minted(ledger, { jti: 'same', job: { issuer: 'https://ghes.example.com/_services/token' } })
+      })
+
+      test('a token is still known long after it expired', async () => {
+        await minted(ledger, { jti: 'old' })
+        await ledger.sweep(T0 + 7200)
+        expect(await ledger.mint(mintEntry({ jti: 'old' }))).toMatchObject({ code: 'token_replayed' })
+      })
+
+      test('a refused mint consumes its token too, and stands in the chain of the broker', async () => {
+        const refusal = aRefusal(mintEntry())
+        expect(await ledger.refuseMint(refusal)).toBe('recorded')
+        expect(await ledger.refuseMint(refusal)).toBe('token_replayed')
+        expect(await verifiedEvents(ledger, 'broker')).toMatchObject([{ type: 'mint.refused', deny_id: 'd_1', seq: 1 }])
+      })
+
+      test('what the ledger itself refuses stands in the chain of the broker', async () => {
+        const grant = await minted(ledger)
+        await ledger.mint(mintEntry({ job: grant.job }))
+        expect(await verifiedEvents(ledger, 'broker')).toMatchObject([
+          { type: 'mint.refused', code: 'already_minted', job: { repository_id: grant.job.repositoryId } },
+        ])
+      })
+    })
+
+    describe('one job, one budget', () => {
+      test('a second mint of the job under the policy is already_minted', async () => {
+        const { job } = await minted(ledger)
+        expect(await ledger.mint(mintEntry({ job }))).toEqual({ kind: 'refused', code: 'already_minted' })
+      })
+
+      test('also when the first key has ended', async () => {
+        const grant = await minted(ledger)
+        await ledger.end(grant, 'revoked_by_job', T0 + 1)
+        expect(await ledger.mint(mintEntry({ job: grant.job }))).toMatchObject({ code: 'already_minted' })
+      })
+
+      test('also when 50 mints come at once with tokens of their own', async () => {
+        const { job } = mintEntry().grant
+        const outcomes = await Promise.all(Array.from({ length: 50 }, () => ledger.mint(mintEntry({ job }))))
+        expect(outcomes.filter(({ kind }) => kind === 'minted')).toHaveLength(1)
+      })
+
+      test('another policy is another budget', async () => {
+        const { job } = await minted(ledger)
+        await minted(ledger, { job, policy: 'other' })
+      })
+
+      test('without a check run the budget is that of the run attempt', async () => {
+        const { job } = await minted(ledger, { job: { checkRunId: null } })
+        expect(await ledger.mint(mintEntry({ job }))).toMatchObject({ code: 'already_minted' })
+        await minted(ledger, { job: { ...job, runAttempt: '2' } })
+      })
+    })
+
+    describe('a lost mint answer', () => {
+      const ask: MintOptions = { idempotencyKey: 'a'.repeat(32) }
+
+      test('the same idempotency key replaces the key while nothing is spent', async () => {
+        const first = await minted(ledger, ask)
+        const again = mintEntry({ ...ask, job: first.job, at: T0 + 5 })
+        expect(await ledger.mint(again)).toEqual({ kind: 'minted', replaced: first.id })
+        expect((await ledger.state(first, T0 + 6)).ended).toEqual({ at: T0 + 5, reason: 'reissued' })
+        expect(await ledger.charge(first, aRequest(), T0 + 6)).toMatchObject({ code: 'key_revoked' })
+        expect(await ledger.charge(again.grant, aRequest(), T0 + 6)).toMatchObject({ kind: 'activation', used: 1 })
+      })
+
+      test('it can be repeated once more', async () => {
+        const { job } = await minted(ledger, ask)
+        await minted(ledger, { ...ask, job })
+        await minted(ledger, { ...ask, job })
+      })
+
+      test.each<[string, MintOptions]>([
+        ['another idempotency key', { idempotencyKey: 'b'.repeat(32) }],
+        ['no idempotency key', {}],
+      ])('%s replaces nothing', async (_, options) => {
+        const { job } = await minted(ledger, ask)
+        expect(await ledger.mint(mintEntry({ ...options, job }))).toMatchObject({ code: 'already_minted' })
+      })
+
+      test('nothing is replaced once an activation is spent', async () => {
+        const grant = await minted(ledger, ask)
+        await ledger.charge(grant, aRequest(), T0)
+        expect(await ledger.mint(mintEntry({ ...ask, job: grant.job }))).toMatchObject({ code: 'already_minted' })
+      })
+
+      test('nothing is replaced once the key has ended, by time too', async () => {
+        const grant = await minted(ledger, { ...ask, expiresIn: 60 })
+        expect(await ledger.mint(mintEntry({ ...ask, job: grant.job, at: T0 + 60 }))).toMatchObject({
+          code: 'already_minted',
+        })
+      })
+
+      test('the same ID token is a replay, whatever the idempotency key', async () => {
+        const grant = await minted(ledger, { ...ask, jti: 'x' })
+        expect(await ledger.mint(mintEntry({ ...ask, job: grant.job, jti: 'x' }))).toMatchObject({
+          code: 'token_replayed',
+        })
+      })
+    })
+
+    describe('limits', () => {
+      /** Another job of the same run. */
+      const sibling = (job: MintEntry['grant']['job']) => ({ ...job, checkRunId: String(++siblings) })
+      let siblings = 0
+
+      test('keys_per_run counts mints of the run under the policy, the ended too', async () => {
+        const limits = { keysPerRun: 2 }
+        const first = await minted(ledger, { limits })
+        await ledger.end(first, 'revoked_by_job', T0)
+        await minted(ledger, { limits, job: sibling(first.job) })
+        expect(await ledger.mint(mintEntry({ limits, job: sibling(first.job) }))).toEqual({
+          kind: 'refused',
+          code: 'limit_exceeded',
+          limit: 'keys_per_run',
+        })
+        await minted(ledger, { limits, job: sibling(first.job), policy: 'other' })
+        await minted(ledger, { limits, job: { ...sibling(first.job), runId: '8' } })
+      })
+
+      test('a replaced key does not count', async () => {
+        const ask = { limits: { keysPerRun: 1, activationsPerRun: 10, activationsPerDay: 10 }, idempotencyKey: 'k' }
+        const { job } = await minted(ledger, ask)
+        await minted(ledger, { ...ask, job })
+        expect(await ledger.mint(mintEntry({ ...ask, job: sibling(job) }))).toMatchObject({ limit: 'keys_per_run' })
+      })
+
+      test.each(['activationsPerRun', 'activationsPerDay'] as const)(
+        '%s counts what was granted, less what ended keys left unspent',
+        async (limit) => {
+          const limits = { [limit]: 15 }
+          const code = limit === 'activationsPerRun' ? 'activations_per_run' : 'activations_per_day'
+          const first = await minted(ledger, { limits })
+          expect(await ledger.mint(mintEntry({ limits, job: sibling(first.job) }))).toMatchObject({ limit: code })
+          await ledger.charge(first, aRequest(), T0)
+          await ledger.charge(first, aRequest('given-back'), T0)
+          await ledger.end(first, 'revoked_by_job', T0)
+          await minted(ledger, { limits, job: sibling(first.job), limit: 13 })
+          expect(await ledger.mint(mintEntry({ limits, job: sibling(first.job), limit: 1 }))).toMatchObject({
+            limit: code,
+          })
+          await ledger.giveBack(first, 'given-back', 'connect', T0)
+          await minted(ledger, { limits, job: sibling(first.job), limit: 1 })
+        },
+      )
+
+      test('activations_per_day is of all runs, and of a day in UTC', async () => {
+        const limits = { activationsPerDay: 10 }
+        await minted(ledger, { limits, at: T0 + 86_399 })
+        expect(await ledger.mint(mintEntry({ limits, at: T0 + 86_399 }))).toMatchObject({
+          limit: 'activations_per_day',
+        })
+        await minted(ledger, { limits, at: T0 + 86_400 })
+      })
+
+      test('a refusal by a limit consumes the token and grants nothing', async () => {
+        const limits = { activationsPerRun: 5 }
+        const entry = mintEntry({ limits, jti: 'spent' })
+        expect(await ledger.mint(entry)).toMatchObject({ limit: 'activations_per_run' })
+        expect(await ledger.findById(entry.grant.id)).toBeNull()
+        expect(await ledger.mint(mintEntry({ jti: 'spent' }))).toMatchObject({ code: 'token_replayed' })
+      })
+
+      test('60 tokens a minute and repository are looked at, replays and refusals included', async () => {
+        const job = { repositoryId: '77' }
+        await minted(ledger, { job, jti: 'again' })
+        for (let i = 0; i < 29; i++) await ledger.mint(mintEntry({ job, jti: 'again' }))
+        for (let i = 0; i < 30; i++) expect(await ledger.refuseMint(aRefusal(mintEntry({ job })))).toBe('recorded')
+        expect(await ledger.mint(mintEntry({ job }))).toMatchObject({ limit: 'mints_per_minute' })
+        expect(await ledger.refuseMint(aRefusal(mintEntry({ job })))).toBe('limit_exceeded')
+        await minted(ledger, { job: { repositoryId: '78' } })
+        await minted(ledger, { job, at: T0 + 60 })
+      })
+    })
+
+    describe('charge', () => {
+      test('the last activation is admitted, the next request is refused', async () => {
+        const grant = await minted(ledger, { limit: 2 })
+        expect(await ledger.charge(grant, aRequest(), T0)).toEqual({ kind: 'activation', used: 1, limit: 2 })
+        expect(await ledger.charge(grant, aRequest(), T0)).toEqual({ kind: 'activation', used: 2, limit: 2 })
+        expect(await ledger.charge(grant, aRequest(), T0)).toEqual({
+          kind: 'refused',
+          code: 'activations_exhausted',
+          used: 2,
+          limit: 2,
+        })
+        expect((await ledger.state(grant, T0)).ended).toBeNull()
+      })
+
+      test('2000 charges of a budget of 50 at once admit exactly 50', async () => {
+        const grant = await minted(ledger, { limit: 50 })
+        const answers = await Promise.all(Array.from({ length: 2000 }, () => ledger.charge(grant, aRequest(), T0 + 1)))
+        expect(answers.filter(({ kind }) => kind === 'activation').map(({ used }) => used)).toEqual(
+          Array.from({ length: 50 }, (_, i) => i + 1),
+        )
+        const events = await verifiedEvents(ledger, grant.id)
+        expect(events.filter(({ type }) => type === 'activation')).toHaveLength(50)
+        expect(refusalsIn(events)).toBe(1950)
+      })
+
+      test('two handles on one storage never admit more than the budget', async () => {
+        const other = await open()
+        const grant = await minted(ledger, { limit: 20 })
+        const answers = await Promise.all(
+          Array.from({ length: 100 }, (_, i) => (i % 2 ? ledger : other).charge(grant, aRequest(), T0)),
+        )
+        expect(answers.filter(({ kind }) => kind === 'activation')).toHaveLength(20)
+        expect((await ledger.state(grant, T0)).used).toBe(20)
+      })
+
+      test('its event says what was asked, by whom it is answered, and the count', async () => {
+        const grant = await minted(ledger)
+        await ledger.charge(grant, { ...aRequest('r'), model: 'a\nb' }, T0 + 0.25)
+        expect(await last(grant.id)).toMatchObject({
+          type: 'activation',
+          at: T0 + 0.25,
+          request_id: 'r',
+          provider: 'openai',
+          route: 'POST /v1/responses',
+          model: 'a\ufffdb',
+          used: 1,
+        })
+      })
+
+      test('a call that cannot be written takes no other with it', async () => {
+        const grant = await minted(ledger)
+        const [bad, good] = await Promise.allSettled([
+          ledger.charge(grant, { ...aRequest(), route: '\ud800' }, T0),
+          ledger.charge(grant, aRequest(), T0),
+        ])
+        expect(bad).toMatchObject({ status: 'rejected', reason: { name: 'StorageUnavailable' } })
+        expect(good).toMatchObject({ status: 'fulfilled', value: { used: 1 } })
+      })
+
+      test('a free request may pass while the key is alive and not spent, and writes nothing', async () => {
+        const grant = await minted(ledger, { limit: 1 })
+        expect(await ledger.admitFree(grant, T0)).toBeNull()
+        expect(await types(grant.id)).toEqual(['key.minted'])
+        await ledger.charge(grant, aRequest(), T0)
+        expect(await ledger.admitFree(grant, T0)).toBe('activations_exhausted')
+        await ledger.end(grant, 'revoked_by_operator', T0)
+        expect(await ledger.admitFree(grant, T0)).toBe('key_revoked')
+      })
+    })
+
+    describe('give back', () => {
+      test('an activation given back can be used again', async () => {
+        const grant = await minted(ledger, { limit: 1 })
+        await ledger.charge(grant, aRequest('r'), T0)
+        await ledger.giveBack(grant, 'r', 'dns', T0 + 1)
+        expect(await ledger.state(grant, T0 + 1)).toMatchObject({ used: 0, givenBack: 1 })
+        expect(await ledger.charge(grant, aRequest(), T0 + 1)).toMatchObject({ kind: 'activation', used: 1 })
+        expect(await types(grant.id)).toEqual(['key.minted', 'activation', 'activation.given_back', 'activation'])
+      })
+
+      test('once for each request', async () => {
+        const grant = await minted(ledger)
+        await ledger.charge(grant, aRequest(), T0)
+        await ledger.charge(grant, aRequest('r'), T0)
+        await Promise.all([ledger.giveBack(grant, 'r', 'tls', T0), ledger.giveBack(grant, 'r', 'tls', T0)])
+        await ledger.giveBack(grant, 'r', 'tls', T0)
+        expect((await ledger.state(grant, T0)).used).toBe(1)
+      })
+
+      test('never for a request that was not charged, or has finished', async () => {
+        const grant = await minted(ledger)
+        await ledger.charge(grant, aRequest('r'), T0)
+        await ledger.record(grant, finished('r'), T0)
+        await ledger.giveBack(grant, 'r', 'tls', T0)
+        await ledger.giveBack(grant, 'unknown', 'tls', T0)
+        expect((await ledger.state(grant, T0)).used).toBe(1)
+      })
+    })
+
+    describe('the end of a key', () => {
+      test.each([
+        ['revoked_by_job', 'key_revoked'],
+        ['revoked_by_operator', 'key_revoked'],
+        ['job_completed', 'key_revoked'],
+      ] as const)('after %s a charge is refused with %s', async (reason, code) => {
+        const grant = await minted(ledger)
+        expect(await ledger.end(grant, reason, T0 + 9)).toEqual({ at: T0 + 9, reason })
+        expect(await ledger.charge(grant, aRequest(), T0 + 9)).toMatchObject({ kind: 'refused', code })
+        expect(await ledger.charge(grant, aRequest(), T0)).toMatchObject({ kind: 'refused', code })
+      })
+
+      test('repeating it is harmless and changes nothing', async () => {
+        const grant = await minted(ledger)
+        const ending = await ledger.end(grant, 'revoked_by_job', T0 + 1)
+        expect(await ledger.end(grant, 'revoked_by_operator', T0 + 2, 'ada')).toEqual(ending)
+        expect(await types(grant.id)).toEqual(['key.minted', 'key.ended'])
+      })
+
+      test('an operator is named', async () => {
+        const grant = await minted(ledger)
+        await ledger.end(grant, 'revoked_by_operator', T0, 'ada')
+        expect((await verifiedEvents(ledger, grant.id)).slice(1)).toMatchObject([
+          { type: 'operator.revoke', operator: 'ada' },
+          { type: 'key.ended', reason: 'revoked_by_operator' },
+        ])
+      })
+
+      test.each([
+        ['expired', { expiresIn: 100 }],
+        ['idle', { idleAfter: 100 }],
+      ] as const)(
+        'a key that is %s is recorded as ended at its own instant, whenever it is looked at',
+        async (reason, options) => {
+          const grant = await minted(ledger, options)
+          expect((await ledger.state(grant, T0 + 99.9)).ended).toBeNull()
+          expect(await ledger.charge(grant, aRequest(), T0 + 500)).toMatchObject({ code: 'key_expired' })
+          expect((await ledger.state(grant, T0 + 600)).ended).toEqual({ at: T0 + 100, reason })
+          expect((await verifiedEvents(ledger, grant.id))[1]).toMatchObject({ type: 'key.ended', at: T0 + 100, reason })
+        },
+      )
+
+      test('a clock that goes back revives nothing', async () => {
+        const grant = await minted(ledger, { expiresIn: 100 })
+        await ledger.admitFree(grant, T0 + 100)
+        expect(await ledger.charge(grant, aRequest(), T0 + 1)).toMatchObject({ code: 'key_expired' })
+        expect(await ledger.end(grant, 'revoked_by_job', T0 + 1)).toEqual({ at: T0 + 100, reason: 'expired' })
+      })
+
+      test('charges, finishes and heartbeats keep a key from idling away', async () => {
+        const grant = await minted(ledger, { idleAfter: 100 })
+        await ledger.charge(grant, aRequest('r'), T0 + 90)
+        await ledger.touch([grant.id], T0 + 180)
+        await ledger.record(grant, finished('r'), T0 + 270)
+        expect(await ledger.state(grant, T0 + 369)).toMatchObject({ activeAt: T0 + 270, ended: null })
+        expect((await ledger.state(grant, T0 + 370)).ended).toEqual({ at: T0 + 370, reason: 'idle' })
+      })
+
+      test('a heartbeat of the past or of an ended key changes nothing', async () => {
+        const grant = await minted(ledger, { idleAfter: 100 })
+        await ledger.touch([grant.id], T0 - 50)
+        expect((await ledger.state(grant, T0)).activeAt).toBe(T0)
+        await ledger.touch([grant.id], T0 + 100)
+        expect((await ledger.state(grant, T0)).ended?.reason).toBe('idle')
+      })
+
+      test.each(['revoked_by_job', 'expired'] as const)(
+        'a spent key whose last request has finished is exhausted, when %s comes',
+        async (reason) => {
+          const grant = await minted(ledger, { limit: 1, expiresIn: 100 })
+          await ledger.charge(grant, aRequest('r'), T0)
+          await ledger.record(grant, finished('r'), T0)
+          if (reason === 'revoked_by_job') await ledger.end(grant, reason, T0 + 50)
+          expect((await ledger.state(grant, T0 + 100)).ended?.reason).toBe('exhausted')
+        },
+      )
+
+      test('a spent key whose last request is open is not exhausted', async () => {
+        const grant = await minted(ledger, { limit: 1 })
+        await ledger.charge(grant, aRequest('r'), T0)
+        expect(await ledger.end(grant, 'revoked_by_job', T0)).toMatchObject({ reason: 'revoked_by_job' })
+      })
+
+      test('a free request that finishes is no activation that finished', async () => {
+        const grant = await minted(ledger, { limit: 1 })
+        await ledger.record(grant, { ...finished('free'), free: true }, T0)
+        await ledger.charge(grant, aRequest('r'), T0)
+        expect(await ledger.end(grant, 'revoked_by_job', T0)).toMatchObject({ reason: 'revoked_by_job' })
+      })
+
+      test('the sweep ends what time has ended, and nothing else', async () => {
+        const expired = await minted(ledger, { expiresIn: 10 })
+        const idle = await minted(ledger, { idleAfter: 20 })
+        const active = await minted(ledger, { idleAfter: 20 })
+        await ledger.charge(active, aRequest(), T0 + 15)
+        expect(await ledger.sweep(T0 + 5)).toBe(0)
+        expect(await ledger.sweep(T0 + 30)).toBe(2)
+        expect(await ledger.sweep(T0 + 30)).toBe(0)
+        expect((await ledger.state(expired, T0)).ended).toEqual({ at: T0 + 10, reason: 'expired' })
+        expect((await ledger.state(idle, T0)).ended).toEqual({ at: T0 + 20, reason: 'idle' })
+        expect((await ledger.state(active, T0)).ended).toBeNull()
+        expect(await ledger.sweep(T0 + 35)).toBe(1)
+      })
+
+      test('listeners hear of each ending once, of those of other processes too', async () => {
+        const other = await open()
+        const heard: [string, Ending][] = []
+        ledger.onEnding((id, ending) => heard.push([id, ending]))
+        const [here, there] = [await minted(ledger), await minted(ledger)]
+        await ledger.end(here, 'revoked_by_job', T0 + 1)
+        await other.end(there, 'revoked_by_operator', T0 + 2, 'ada')
+        await expect.poll(() => heard.length, { timeout: 5000 }).toBe(2)
+        expect(new Map(heard)).toEqual(
+          new Map([
+            [here.id, { at: T0 + 1, reason: 'revoked_by_job' }],
+            [there.id, { at: T0 + 2, reason: 'revoked_by_operator' }],
+          ]),
+        )
+        expect(await ledger.charge(there, aRequest(), T0 + 3)).toMatchObject({ code: 'key_revoked' })
+      })
+    })
+
+    describe('events', () => {
+      test('equal refusals that come close together are one event with their count', async () => {
+        const grant = await minted(ledger)
+        await Promise.all(Array.from({ length: 500 }, () => ledger.record(grant, refusedRequest(), T0)))
+        const refusals = (await verifiedEvents(ledger, grant.id)).slice(1)
+        expect(refusalsIn(refusals)).toBe(500)
+        expect(refusals.length).toBeLessThan(10)
+      })
+
+      test('a flood of different refusals is bounded, and none is lost', async () => {
+        const grant = await minted(ledger)
+        await Promise.all(Array.from({ length: 500 }, (_, i) => ledger.record(grant, refusedRequest(`GET /${i}`), T0)))
+        const refusals = (await verifiedEvents(ledger, grant.id)).slice(1)
+        expect(refusalsIn(refusals)).toBe(500)
+        expect(refusals.length).toBeLessThan(100)
+      })
+
+      test('counted refusals survive a clean stop', async () => {
+        const grant = await minted(ledger)
+        await Promise.all(Array.from({ length: 20 }, () => ledger.record(grant, refusedRequest(), T0)))
+        await ledger.close()
+        ledger = await open()
+        expect(refusalsIn(await verifiedEvents(ledger, grant.id))).toBe(20)
+      })
+
+      test('a long chain is read whole and in order, while others grow beside it', async () => {
+        const [one, two] = [await minted(ledger, { limit: 500 }), await minted(ledger, { limit: 500 })]
+        await Promise.all(
+          Array.from({ length: 700 }, (_, i) => ledger.charge(i % 2 ? one : two, aRequest(), T0 + i / 1000)),
+        )
+        expect(await types(one.id)).toEqual(['key.minted', ...Array.from({ length: 350 }, () => 'activation')])
+        expect(await types(two.id)).toHaveLength(351)
+      })
+
+      test.each([63, 64, 65, 128])('a chain of %i events is read whole', async (length) => {
+        const grant = await minted(ledger, { limit: 200 })
+        await Promise.all(Array.from({ length: length - 1 }, () => ledger.charge(grant, aRequest(), T0)))
+        expect(await types(grant.id)).toHaveLength(length)
+      })
+
+      test('a chain that is not there is empty', async () => {
+        expect(await types('k_0000000000000000000000')).toEqual([])
+        expect(await types('broker')).toEqual([])
+      })
+
+      test('everything that was recorded before the call is included', async () => {
+        const grant = await minted(ledger)
+        void ledger.charge(grant, aRequest('r'), T0)
+        void ledger.record(grant, refusedRequest(), T0)
+        void ledger.record(grant, finished('r'), T0)
+        expect((await types(grant.id)).sort()).toEqual([
+          'activation',
+          'key.minted',
+          'request.finished',
+          'request.refused',
+        ])
+      })
+    })
+
+    describe('list', () => {
+      test('newest first, at most so many, with their state', async () => {
+        const grants = [await minted(ledger), await minted(ledger), await minted(ledger, { expiresIn: 10 })]
+        await ledger.charge(grants[1]!, aRequest(), T0)
+        const ids = async (filter: { alive?: boolean; most?: number }) =>
+          (await ledger.list({ ...filter, now: T0 + 10 })).map(({ grant }) => grant.id)
+        const [a, b, c] = grants.map(({ id }) => id)
+        expect(await ids({})).toEqual([c, b, a])
+        expect(await ids({ most: 1 })).toEqual([c])
+        expect(await ids({ alive: true })).toEqual([b, a])
+        expect(await ids({ alive: false })).toEqual([c])
+        expect((await ledger.list({ now: T0 + 10 })).map(({ state }) => state)).toMatchObject([
+          { used: 0, ended: { at: T0 + 10, reason: 'expired' } },
+          { used: 1, ended: null },
+          { used: 0, ended: null },
+        ])
+      })
+    })
+
+    describe('sealed records', () => {
+      test('a record is read as it was written last', async () => {
+        expect(await ledger.readRecord('signing-key')).toBeNull()
+        await ledger.writeRecord('signing-key', Uint8Array.of(1, 2))
+        await ledger.writeRecord('signing-key', Uint8Array.of(0, 255))
+        expect(await (await open()).readRecord('signing-key')).toEqual(Uint8Array.of(0, 255))
+      })
+
+      test('of those that create a record at once, one wins and all get it', async () => {
+        const other = await open()
+        const records = await Promise.all(
+          [1, 2, 3, 4].map((byte) => (byte % 2 ? ledger : other).createRecord('once', Uint8Array.of(byte))),
+        )
+        expect(new Set(records.map((record) => record[0])).size).toBe(1)
+        expect(await ledger.readRecord('once')).toEqual(records[0])
+      })
+    })
+
+    describe('open and close', () => {
+      test('everything is there when it is opened again', async () => {
+        const grant = await minted(ledger, { idempotencyKey: 'k' })
+        await ledger.charge(grant, aRequest(), T0 + 1)
+        const before = [await ledger.state(grant, T0 + 1), await verifiedEvents(ledger, grant.id)]
+        await ledger.close()
+        ledger = await open()
+        expect([await ledger.state(grant, T0 + 1), await verifiedEvents(ledger, grant.id)]).toEqual(before)
+      })
+
+      test('what was asked before close is done, what is asked after it is refused', async () => {
+        const grant = await minted(ledger)
+        const waiting = ledger.charge(grant, aRequest(), T0)
+        const closed = ledger.close()
+        expect(await waiting).toMatchObject({ used: 1 })
+        await closed
+        await expect(ledger.charge(grant, aRequest(), T0)).rejects.toMatchObject({ name: 'StorageUnavailable' })
+        await ledger.close()
+      })
+
+      test('a check resolves when a write reaches the disk', async () => {
+        await ledger.check()
+        await ledger.close()
+        await expect(ledger.check()).rejects.toMatchObject({ name: 'StorageUnavailable' })
+      })
+    })
+  })
+}
+
+function aRefusal({ token, grant, now }: MintEntry): MintRefusal {
+  const fact = { type: 'mint.refused', deny_id: 'd_1', code: 'policy_denied', considered: [] } as const
+  return { token, fact: { ...fact, job: jobRecord(grant.job) }, now }
+}
+
+function finished(requestId: string): Fact<'request.finished'> {
+  return {
+    type: 'request.finished',
+    request_id: requestId,
+    provider: 'openai',
+    route: 'POST /v1/responses',
+    free: false,
+    status: 200,
+    outcome: 'answered',
+    bytes_in: 10,
+    bytes_out: 20,
+    milliseconds: 30,
+    model: null,
+    input_tokens: null,
+    output_tokens: 4,
+  }
+}
+
+function refusedRequest(route = 'GET /v1/files'): Fact<'request.refused'> {
+  return { type: 'request.refused', code: 'scope_denied', provider: 'openai', route, model: null, count: 1 }
+}
+
+function refusalsIn(events: readonly AuditEvent[]): number {
+  return events.reduce((sum, event) => sum + (event.type === 'request.refused' ? event.count : 0), 0)
+}
