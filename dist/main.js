@@ -902,6 +902,7 @@ function brokerUrl(problems) {
   if (!url2 || !/^https?:\/\/[\x21-\x7e]+$/i.test(given) || given.includes("\\"))
     return refuse("expected a URL such as https://till.example.com");
   if (/[?#@]/.test(given)) return refuse("expected a URL without user name, query and fragment");
+  if (given.includes("%")) return refuse("expected a URL without percent encoding");
   if (url2.protocol === "http:" && !/^http:\/\/(127\.0\.0\.1|\[::1\])([:/]|$)/i.test(given))
     return refuse("expected https:, since http: is for 127.0.0.1 and [::1] alone");
   if (!/^(\/[A-Za-z0-9._~-]+)*\/*$/.test(url2.pathname)) return refuse("expected a path of letters, digits and . _ ~ -");
