@@ -2,7 +2,7 @@ import type { CredentialSource } from '#config.ts'
 import { presets } from '#domain/presets.ts'
 import type { CredentialHeader, Provider } from '#domain/provider.ts'
 import { formatRoute, type Route, routeCovers } from '#domain/route.ts'
-import { canonicalPath } from '#domain/target.ts'
+import { canonicalRoute } from '#domain/target.ts'
 import { PROVIDER_NAME } from '#wire/mint.ts'
 import { nearest } from './nearest.ts'
 import { type Fields, type Place, type Reader, whole } from './place.ts'
@@ -73,7 +73,13 @@ function readProvider(fields: Fields, name: string): Provider | undefined {
     model: field('model', oneOf('body', 'none'), preset?.model ?? 'none') as Provider['model'] | undefined,
   })
   if (provider) refuseFreeAndCharged(fields, provider)
-  return provider
+  return provider && inItsOwnSpelling(provider)
+}
+
+/** `POST /messages` is written as well as `POST /v1/messages`, and the data plane sees the second. */
+function inItsOwnSpelling(provider: Provider): Provider {
+  const spell = (route: Route) => canonicalRoute(provider, route)
+  return { ...provider, routes: provider.routes.map(spell), free: provider.free.map(spell) }
 }
 
 function refuseFreeAndCharged(fields: Fields, provider: Provider): void {
@@ -89,8 +95,8 @@ function refuseFreeAndCharged(fields: Fields, provider: Provider): void {
 
 /** The free route that takes every request of a charged one, which would then never be charged. */
 export function freeRouteOver(provider: Provider, charged: Route): Route | undefined {
-  const spelled = { method: charged.method, path: canonicalPath(provider, charged.path) }
-  return provider.free.find((free) => routeCovers({ ...free, path: canonicalPath(provider, free.path) }, spelled))
+  const spelled = canonicalRoute(provider, charged)
+  return provider.free.find((free) => routeCovers(canonicalRoute(provider, free), spelled))
 }
 
 const routes = listOf(route, 'a list of routes, such as ["POST /v1/responses"]', 'list')

@@ -5,7 +5,7 @@ import { DEFAULT_EVENTS, type Policy } from './policy.ts'
 import type { Provider } from './provider.ts'
 import { formatRoute, type Route, routeCovers } from './route.ts'
 import type { Scope } from './scope.ts'
-import { canonicalPath } from './target.ts'
+import { canonicalRoute } from './target.ts'
 
 /** What a job asks for when it mints. Everything but the providers is optional and can only narrow the policy. */
 export interface Ask {
@@ -148,7 +148,9 @@ function routesAreCovered(policy: Policy, { asked, providers, ask }: Application
   const beyond = ask.routes.filter(
     (route) =>
       !held.some((provider) =>
-        [...routesOf(policy, provider), ...provider.free].some((wide) => routeCovers(wide, spelled(provider, route))),
+        [...routesOf(policy, provider), ...provider.free].some((wide) =>
+          routeCovers(wide, canonicalRoute(provider, route)),
+        ),
       ),
   )
   const allowed = new Set(held.flatMap((provider) => routesOf(policy, provider)).map(formatRoute))
@@ -227,7 +229,7 @@ function terms(policy: Policy, { ask, asked, providers }: Application): Terms {
     const provider = providers.get(name)!
     const allowed = routesOf(policy, provider)
     const narrowed = ask.routes
-      ?.map((route) => spelled(provider, route))
+      ?.map((route) => canonicalRoute(provider, route))
       .filter((route) => allowed.some((wide) => routeCovers(wide, route)))
     routes.set(name, narrowed ?? allowed)
   }
@@ -242,12 +244,7 @@ function terms(policy: Policy, { ask, asked, providers }: Application): Terms {
 
 /** What the policy lets a job call at this provider, in the provider's own spelling. */
 function routesOf(policy: Policy, provider: Provider): readonly Route[] {
-  return (policy.routes ?? provider.routes).map((route) => spelled(provider, route))
-}
-
-/** The route as the data plane will see it: `POST /messages` is `POST /v1/messages` where the provider says so. */
-function spelled(provider: Provider, route: Route): Route {
-  return { method: route.method, path: canonicalPath(provider, route.path) }
+  return (policy.routes ?? provider.routes).map((route) => canonicalRoute(provider, route))
 }
 
 /** Whether the policy is about this repository, so that its reasons may be told to the repository's jobs. */

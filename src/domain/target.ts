@@ -1,5 +1,6 @@
 import type { Provider } from './provider.ts'
 import { type Refusal, refusal } from './refusal.ts'
+import type { Route } from './route.ts'
 
 /** The request target of the data plane, taken apart. Its parts are the client's own bytes: nothing was decoded. */
 export interface ProxyTarget {
@@ -227,6 +228,11 @@ export function canonicalPath(provider: Pick<Provider, 'prefix'>, path: string):
   let rest = 0
   for (let found = prefixAt(path, rest, prefix); found > 0; found = prefixAt(path, rest, prefix)) rest += found
   return rest === prefix.length && path.startsWith(prefix) ? path : prefix + path.slice(rest)
+}
+
+/** The route as the data plane will see it: `POST /messages` is `POST /v1/messages` where the prefix is `/v1`. */
+export function canonicalRoute(provider: Pick<Provider, 'prefix'>, { method, path }: Route): Route {
+  return { method, path: canonicalPath(provider, path) }
 }
 
 /** How many characters of the path from `at` on are the prefix, or its last segments; 0 when none are. */

@@ -54,3 +54,16 @@ describe('the table of patterns', () => {
     expect(rows).toHaveLength(4)
   })
 })
+
+test("routes that a provider is given are kept in the provider's own spelling", () => {
+  const source = [
+    'public_url: https://till.example.com',
+    'providers:',
+    '  openai: { credential: stored, routes: ["POST /responses"], free: ["GET /models"] }',
+    'policies:',
+    '  - { name: a, repository_id: "101", providers: [openai], activations: 1 }',
+  ].join('\n')
+  const config = parseConfig(source, { file: '/till.yaml', env: {}, readFile: () => '' }) as Config
+  const { routes, free } = config.providers.get('openai')!
+  expect([...routes, ...free].map(({ path }) => path)).toEqual(['/v1/responses', '/v1/models'])
+})

@@ -23,6 +23,8 @@ describe('matches()', () => {
     ['a*c*e', 'aec', false],
     ['aba*aba', 'aba', false],
     ['*.*.*', '1.2', false],
+    ['*aabaaaa*', 'aabaaabaaaa', true],
+    ['*bbabbbb*', 'bbabbbabbbb', true],
     ['/v1/**', '/v1/a', true],
     ['/v1/**', '/v1/a/b/c', true],
     ['/v1/**', '/v1/', false],
