@@ -1,12 +1,12 @@
 import type { Ports, Rules } from './ports.ts'
 
-/** How long one look at the parts answers for all who ask. Seconds. */
-const LOOK_SECONDS = 1
+/** For how long one write to the disk answers for the storage, whoever asks how often. Seconds. */
+const PROBE_SECONDS = 1
 
 /**
- * Whether the broker can do its work. A look writes to the disk, so it is taken at most once a second, whoever asks
- * how often.
+ * Whether the broker can do its work.
  *
+ * @param parts `issuers`: how many are configured; `issuersWithoutKeys`: whose tokens cannot be verified now
  * @returns a function that names the part that does not work now, `null` when all do
  */
 export function readiness({
@@ -14,28 +14,28 @@ export function readiness({
   credentials,
   rules,
   clock,
-  issuersWithoutKeys,
   issuers,
+  issuersWithoutKeys,
 }: Pick<Ports, 'ledger' | 'credentials' | 'rules' | 'clock'> & {
-  readonly issuersWithoutKeys: () => readonly string[]
   readonly issuers: () => number
+  readonly issuersWithoutKeys: () => readonly string[]
 }): () => Promise<string | null> {
-  const look = async (): Promise<string | null> => {
-    const isWritable = await ledger.check().then(
-      () => true,
-      () => false,
-    )
-    if (!isWritable) return 'storage'
+  let probe: { readonly at: number; readonly isWritable: Promise<boolean> } | null = null
+  const storageIsWritable = (): Promise<boolean> => {
+    const now = clock()
+    if (!probe || Math.abs(now - probe.at) >= PROBE_SECONDS)
+      probe = { at: now, isWritable: ledger.check().then(yes, no) }
+    return probe.isWritable
+  }
+  return async () => {
+    if (!(await storageIsWritable())) return 'storage'
     if (issuersWithoutKeys().length === issuers()) return 'issuer keys'
     return anyIsReady(rules(), credentials) ? null : 'credentials'
   }
-  let lastLook: { readonly at: number; readonly found: Promise<string | null> } | null = null
-  return () => {
-    const now = clock()
-    if (!lastLook || Math.abs(now - lastLook.at) >= LOOK_SECONDS) lastLook = { at: now, found: look() }
-    return lastLook.found
-  }
 }
+
+const yes = () => true
+const no = () => false
 
 /** One provider without a credential is that provider's trouble; the broker serves the others. */
 function anyIsReady({ providers }: Rules, credentials: Ports['credentials']): boolean {

@@ -115,7 +115,7 @@ function answerFault(control: ControlOptions): ErrorRequestHandler {
       return send(response, refusal('request_refused', 'Cannot read the request: a percent escape is broken.'))
     control.log.error('control.fault', {
       route: `${request.method} ${request.route?.path ?? ''}`,
-      problem: error instanceof Error ? error.name : typeof error,
+      error: error instanceof Error ? error.name : typeof error,
     })
     send(response, error instanceof StorageUnavailable ? STORAGE_UNAVAILABLE : FAULT)
   }

@@ -1,8 +1,8 @@
 import { isRefusal } from '#broker/find-grant.ts'
 import type { Ask } from '#domain/decide.ts'
-import { faultOfMembers } from '#domain/json-body.ts'
 import { type Refusal, refusal } from '#domain/refusal.ts'
 import { parseRoute, type Route } from '#domain/route.ts'
+import { strictJsonObject } from '#domain/strict-json.ts'
 import { type MintRequest, mintRequest } from '#wire/mint.ts'
 import { ShapeError } from '#wire/shape.ts'
 
@@ -23,13 +23,13 @@ export function readAsk(body: Uint8Array): Ask | Refusal {
 }
 
 function readRequest(body: Uint8Array): MintRequest | Refusal {
+  const value = strictJsonObject(body)
+  if (value === null) return invalid('the body: expected one JSON object in UTF-8, with each member once')
   try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body)
-    // Of two members with one name another reader could take the other one.
-    const fault = faultOfMembers(text)
-    return fault === null ? mintRequest(JSON.parse(text), '') : invalid(`the body is refused: ${fault}`)
+    return mintRequest(value, '')
   } catch (error) {
-    return invalid(error instanceof ShapeError ? error.message : 'expected one JSON object in UTF-8')
+    if (error instanceof ShapeError) return invalid(error.message)
+    throw error
   }
 }
 

@@ -10,6 +10,8 @@ export function malformed(request: IncomingMessage, targetBytes: number): Refusa
   return objection ? refusal('request_refused', `Cannot read the request: ${objection.expected}.`) : null
 }
 
+const MAX_HEADERS = 100
+
 interface Check {
   readonly expected: string
   readonly holds: (request: IncomingMessage, targetBytes: number) => boolean
@@ -30,6 +32,10 @@ const checks: readonly Check[] = [
   {
     expected: 'expected a target of at most 4096 bytes',
     holds: ({ url }, targetBytes) => url!.length <= targetBytes,
+  },
+  {
+    expected: 'expected at most 100 headers',
+    holds: ({ rawHeaders }) => rawHeaders.length <= 2 * MAX_HEADERS,
   },
   {
     expected: 'expected one Host with one name',

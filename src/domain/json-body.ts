@@ -37,7 +37,7 @@ const NOT_JSON: ModelInBody = { kind: 'refused', fault: 'it is not one JSON obje
  * One step over the structure, from string to string. Says nothing about whether the text is JSON: that is asked of
  * `JSON.parse` after it, and what is found here holds for every text that it takes.
  */
-export function faultOfMembers(text: string): string | null {
+function faultOfMembers(text: string): string | null {
   const names = new Set<string>()
   let depth = 0
   let isName = false

@@ -1,4 +1,4 @@
-import { strictJsonObject } from './strict-json.ts'
+import { strictJsonObject } from '#domain/strict-json.ts'
 
 export const MOST_TOKEN_BYTES = 8 * 1024
 const THREE_PARTS = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/

@@ -1,4 +1,4 @@
-import { strictJsonObject } from './strict-json.ts'
+import { strictJsonObject } from '#domain/strict-json.ts'
 
 export const FETCH_TIMEOUT_MILLISECONDS = 5_000
 export const DOCUMENT_BYTES = 256 * 1024

@@ -1,9 +1,9 @@
 import type { CryptoKey } from 'jose'
 import type { Clock, Ledger, Log } from '#broker/ports.ts'
 import type { NumericDate } from '#domain/numeric-date.ts'
+import { strictJsonObject } from '#domain/strict-json.ts'
 import { discoverKeys } from './discover-keys.ts'
 import { type RsaKey, rs256Key, usableKeys } from './key-set.ts'
-import { strictJsonObject } from './strict-json.ts'
 
 /** From this age on a key set is fetched again, while it stays in use. */
 export const FRESH_SECONDS = 600

@@ -95,7 +95,7 @@ test('a fault is a closed 503 without its text, and the log has its name', async
   const response = await plane.fetch('/v1/keys/self', { headers: { authorization: `Bearer ${key}` } })
   expect(response.status).toBe(503)
   expect(await response.text()).not.toMatch(/sk-secret|TypeError|\.ts/)
-  expect(lines).toEqual([['control.fault', { route: 'GET /v1/keys/self', problem: 'TypeError' }]])
+  expect(lines).toEqual([['control.fault', { route: 'GET /v1/keys/self', error: 'TypeError' }]])
 })
 
 test.each([
@@ -160,6 +160,7 @@ test.each([
   ['a list as Host', 'GET /healthz HTTP/1.1\r\nHost: a, b\r\n'],
   ['a user in Host', 'GET /healthz HTTP/1.1\r\nHost: t@evil\r\n'],
   ['an empty Host', 'GET /healthz HTTP/1.1\r\nHost: \r\n'],
+  ['101 headers', `GET /healthz HTTP/1.1\r\nHost: t\r\n${'a: b\r\n'.repeat(100)}`],
   ['HTTP/0.9', 'GET /healthz HTTP/0.9\r\nHost: t\r\n'],
   ['HTTP/2.0', 'GET /healthz HTTP/2.0\r\nHost: t\r\n'],
   ['HTTP/1.0 with a transfer coding', 'POST /v1/keys HTTP/1.0\r\nHost: t\r\nTransfer-Encoding: chunked\r\n'],

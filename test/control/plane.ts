@@ -51,6 +51,8 @@ export async function startPlane(options: Partial<ControlOptions> = {}): Promise
     ...options,
   }
   const server = createServer(controlPlane(control)).listen(0, '127.0.0.1')
+  // As on the public listener.
+  server.maxHeadersCount = 0
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   const url = `http://127.0.0.1:${port}`
