@@ -90,6 +90,8 @@ export interface ConfigSources {
   readonly env: NodeJS.ProcessEnv
   /** For `file:PATH`; the path is absolute. */
   readonly readFile: (path: string) => string
+  /** Those that the caller needs; the others stay empty. `all` unless said. */
+  readonly secrets?: 'all' | 'master_key' | 'none'
 }
 
 /**
@@ -120,7 +122,9 @@ const FIELDS = [
 
 function readConfig(root: Place, sources: ConfigSources): Config | undefined {
   const file = resolve(sources.file)
+  const needed = sources.secrets ?? 'all'
   const secrets: SecretSources = {
+    areRead: needed === 'all',
     env: sources.env,
     readFile: (path) => sources.readFile(resolve(dirname(file), path)),
   }
@@ -140,7 +144,7 @@ function readConfig(root: Place, sources: ConfigSources): Config | undefined {
     listen,
     adminListen,
     storage,
-    masterKey: fields.take('master_key', masterKeyFrom(secrets), null),
+    masterKey: fields.take('master_key', masterKeyFrom({ ...secrets, areRead: needed !== 'none' }), null),
     issuers: fields.take('issuers', issuers, DEFAULT_ISSUERS),
     providers: providers?.providers,
     credentials: providers?.credentials,

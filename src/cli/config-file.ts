@@ -1,24 +1,27 @@
 import { readFileSync, statSync } from 'node:fs'
-import { type Config, type ConfigProblem, parseConfig, problemLine } from '#config.ts'
+import { type Config, type ConfigProblem, type ConfigSources, parseConfig, problemLine } from '#config.ts'
 import { Failure } from './failure.ts'
 
 /** Bytes. More is no secret: it is the wrong file. */
 const MAX_SECRET_FILE_BYTES = 65_536
 
-/** Reads the configuration, with the environment and the files that it names. */
-export function readConfigFile(file: string): Config | readonly ConfigProblem[] {
+/** Which secrets a command needs; a shell of the operator's seldom has them all. */
+export type Secrets = NonNullable<ConfigSources['secrets']>
+
+/** Reads the configuration, with what of the environment and of other files it names and the command needs. */
+export function readConfigFile(file: string, secrets: Secrets = 'all'): Config | readonly ConfigProblem[] {
   let source: string
   try {
     source = readFileSync(file, 'utf8')
   } catch (error) {
     return [{ line: 0, column: 0, path: '', message: cannotRead(error) }]
   }
-  return parseConfig(source, { file, env: process.env, readFile: readSecretFile })
+  return parseConfig(source, { file, env: process.env, readFile: readSecretFile, secrets })
 }
 
 /** @throws {Failure} with every problem, one a line */
-export function loadConfig(file: string): Config {
-  const config = readConfigFile(file)
+export function loadConfig(file: string, secrets: Secrets = 'all'): Config {
+  const config = readConfigFile(file, secrets)
   if (isConfig(config)) return config
   throw new Failure(problemLines(file, config).join('\n'))
 }

@@ -32,7 +32,7 @@ function privateKeyFrom(sources: SecretSources): Reader<string> {
   const read = secret(sources)
   return (at) => {
     const pem = read(at)
-    if (pem === undefined) return undefined
+    if (pem === undefined || !sources.areRead) return pem
     try {
       if (createPrivateKey(pem).asymmetricKeyType === 'rsa') return pem
     } catch {

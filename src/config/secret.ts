@@ -2,6 +2,8 @@ import type { Place, Reader } from './place.ts'
 
 /** Where secrets are looked up. */
 export interface SecretSources {
+  /** Otherwise only the form of what names a secret is checked, and the secret is empty. */
+  readonly areRead: boolean
   readonly env: NodeJS.ProcessEnv
   /** @throws when the file cannot be read */
   readonly readFile: (path: string) => string
@@ -18,6 +20,7 @@ export function secret(sources: SecretSources, others = ''): Reader<string> {
     if (text === undefined) return undefined
     const [, kind, name] = /^(env|file):(.+)$/s.exec(text) ?? []
     if (kind === undefined || name === undefined) return at.refuse(`expected ${expected}`)
+    if (!sources.areRead) return ''
     return kind === 'env' ? fromEnvironment(at, name, sources) : fromFile(at, name, sources)
   }
 }

@@ -68,6 +68,7 @@ export function masterKeyFrom(sources: SecretSources): Reader<Uint8Array> {
   return (at) => {
     const text = read(at)
     if (text === undefined) return undefined
+    if (!sources.areRead) return new Uint8Array()
     const bytes = Buffer.from(text, 'base64')
     if (bytes.length !== 32 || bytes.toString('base64') !== text)
       return at.refuse('expected 32 bytes as base64, such as `openssl rand -base64 32` makes')

@@ -17,7 +17,7 @@ export function credentialCommand(): Command {
 }
 
 async function set(file: string, name: string): Promise<void> {
-  const config = loadConfig(file)
+  const config = loadConfig(file, 'master_key')
   const provider = config.providers.get(name)
   if (!provider) throw new Failure(`Cannot set a credential: ${file} has no provider of this name.`)
   if (config.credentials.get(name)?.kind !== 'stored')

@@ -48,7 +48,7 @@ function keyId(text: string): string {
 }
 
 async function withLedger(command: Command, act: (ledger: Ledger) => Promise<string>): Promise<void> {
-  const config = loadConfig(command.optsWithGlobals()['config'])
+  const config = loadConfig(command.optsWithGlobals()['config'], 'master_key')
   const { openLedger } = await import('#serve.ts')
   const opened = await openLedger(config)
   try {

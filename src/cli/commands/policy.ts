@@ -20,7 +20,9 @@ export function policyCommand(): Command {
     .option('--activations <number>', 'what the job asks for', wholeNumber)
     .option('--expires-in <seconds>', 'what the job asks for', wholeNumber)
     .option('--json', 'print JSON')
-    .action((options: TestOptions, command: Command) => test(loadConfig(command.optsWithGlobals()['config']), options))
+    .action((options: TestOptions, command: Command) =>
+      test(loadConfig(command.optsWithGlobals()['config'], 'none'), options),
+    )
   return policy
 }
 

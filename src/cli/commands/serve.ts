@@ -16,14 +16,19 @@ async function run(file: string): Promise<void> {
   const { operatorLog, serve } = await import('#serve.ts')
   const log = operatorLog()
   const broker = await serve(config, { log })
+  reloadOnHangup(broker, file, log)
+  const end = stopped(broker)
+  // Who waits for this line may send signals now.
   process.stdout.write(`Till listens on ${shown(broker.address)}: ${summary(config)}.\n`)
+  await end
+}
 
+/** One reload after the other, so that the file that was read last is the one in force. */
+function reloadOnHangup(broker: Broker, file: string, log: Log): void {
   let turn = Promise.resolve()
   process.on('SIGHUP', () => {
-    // One after the other, so that the file that was read last is the one in force.
     turn = turn.then(() => reload(broker, file, log)).catch(() => log.error('config.reload_failed', { file }))
   })
-  await stopped(broker)
 }
 
 /** A bad file changes nothing: what runs goes on, and the log has every problem. */

@@ -1,0 +1,30 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { configured } from './folder.ts'
+import { runTill, startTill } from './run-till.ts'
+
+const VALUE = 'gsk_0123456789abcdef'
+
+test('credential set seals a value that the broker then has', async () => {
+  const cwd = configured()
+  const set = await runTill(['credential', 'set', 'groq'], { cwd, input: `${VALUE}\n` })
+  expect(set).toMatchObject({ status: 0, stderr: '' })
+  for (const name of readdirSync(join(cwd, 'till-data')))
+    expect(readFileSync(join(cwd, 'till-data', name)).includes(VALUE), name).toBe(false)
+
+  const broker = startTill(['serve'], { cwd, env: { OPENAI_API_KEY: 'sk-real' } })
+  await broker.until('Till listens on')
+  expect((await broker.end('SIGTERM')).stderr).not.toContain('credential.missing')
+})
+
+test.each([
+  ['an unknown provider', 'mistral', VALUE],
+  ['a provider that takes it from elsewhere', 'openai', VALUE],
+  ['an empty value', 'groq', '\n'],
+  ['two lines', 'groq', `${VALUE}\nx\n`],
+])('credential set refuses %s: status 1, and does not repeat the value', async (_, name, input) => {
+  const run = await runTill(['credential', 'set', name], { cwd: configured(), input })
+  expect(run).toMatchObject({ status: 1, stdout: '' })
+  expect(run.stderr).not.toContain(VALUE)
+})
