@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
+import type { Server } from 'node:http'
 import { url as inspectorUrl } from 'node:inspector'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -16,6 +16,7 @@ import { type Records, sealedRecords } from '#crypto/sealed-records.ts'
 import { storedCredential } from '#crypto/stored-credentials.ts'
 import { tokenVerifier } from '#oidc/verify-id-token.ts'
 import { dataPlane } from '#proxy/data-plane.ts'
+import { publicListener } from '#proxy/listener.ts'
 import { openSqliteLedger } from '#storage/sqlite-ledger.ts'
 
 export { operatorLog } from '#audit/log.ts'
@@ -57,6 +58,8 @@ export async function serve(
 const GRACE_MILLISECONDS = 60_000
 const SWEEP_MILLISECONDS = 1000
 const REFRESH_MILLISECONDS = 60_000
+/** For what the control plane is about to say when the broker stops. */
+const LAST_ANSWERS_MILLISECONDS = 2000
 /** How far the clock may stand behind what is on record. Seconds. */
 const CLOCK_LEEWAY = 5
 
@@ -122,16 +125,13 @@ async function start(
     unready: async () => (stopping ? 'stopping' : partsAreReady()),
   })
 
-  const server = createServer((request, response) =>
-    request.url?.startsWith('/proxy/') ? data.handle(request, response) : control(request, response),
-  ).on('upgrade', (request, socket) => data.upgrade(request, socket))
+  const server = publicListener(data, control)
   ledger.onEnding((keyId, { reason }) => log.info('key.ended', { key_id: keyId, reason }))
   const address = await listen(server, config.listen)
-  const timers = [
-    setInterval(() => ledger.sweep(clock()).catch(() => log.error('sweep.failed')), SWEEP_MILLISECONDS),
-    setInterval(() => void verifier.refresh(), REFRESH_MILLISECONDS),
+  const stopTasks = [
+    every(SWEEP_MILLISECONDS, () => ledger.sweep(clock()).catch(() => log.error('sweep.failed'))),
+    every(REFRESH_MILLISECONDS, () => verifier.refresh()),
   ]
-  for (const timer of timers) timer.unref()
   void verifier.refresh()
   log.info('broker.started', { address: `${address.host}:${address.port}`, version })
 
@@ -139,8 +139,8 @@ async function start(
     stopping = true
     log.info('broker.stopping', { milliseconds: graceMilliseconds })
     await data.drain(graceMilliseconds)
-    await closeServer(server)
-    for (const timer of timers) clearInterval(timer)
+    await closeServer(server, Math.min(graceMilliseconds, LAST_ANSWERS_MILLISECONDS))
+    for (const stopTask of stopTasks) stopTask()
     await closeLedger()
     log.info('broker.stopped')
   }
@@ -175,11 +175,17 @@ async function readSettings(config: Config, records: Records, log: Log): Promise
   return { config, rules: { policies: config.policies, providers: config.providers }, credentials }
 }
 
-/** What stays as it was at the start, whatever a reloaded file says. */
-const FIXTURES = ['publicUrl', 'audience', 'listen', 'adminListen', 'storage', 'masterKey'] as const
+/** What stays as it was at the start, whatever a reloaded file says; under the names that it has in the file. */
+const FIXTURES: readonly (readonly [name: string, value: (config: Config) => unknown])[] = [
+  ['public_url', (config) => config.publicUrl],
+  ['listen', (config) => config.listen],
+  ['admin_listen', (config) => config.adminListen],
+  ['storage', (config) => config.storage],
+  ['master_key', (config) => config.masterKey],
+]
 
 function changedFixtures(running: Config, next: Config): string[] {
-  return FIXTURES.filter((name) => !isDeepStrictEqual(running[name], next[name]))
+  return FIXTURES.filter(([, value]) => !isDeepStrictEqual(value(running), value(next))).map(([name]) => name)
 }
 
 function listen(server: Server, { host, port }: Address): Promise<Address> {
@@ -191,10 +197,27 @@ function listen(server: Server, { host, port }: Address): Promise<Address> {
   })
 }
 
-async function closeServer(server: Server): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  server.closeAllConnections()
-  await closed
+/** Answers that are being written get that long; connections without one are closed at once. */
+async function closeServer(server: Server, milliseconds: number): Promise<void> {
+  const idle = setInterval(() => server.closeIdleConnections(), 20)
+  const cut = setTimeout(() => server.closeAllConnections(), milliseconds)
+  await new Promise((closed) => server.close(closed))
+  clearInterval(idle)
+  clearTimeout(cut)
+}
+
+/** Runs a task again and again, that long after it ended the last time. Keeps no process alive. */
+function every(milliseconds: number, task: () => Promise<unknown>): () => void {
+  let timer = setTimeout(run, milliseconds).unref()
+  let isStopped = false
+  async function run() {
+    await task()
+    if (!isStopped) timer = setTimeout(run, milliseconds).unref()
+  }
+  return () => {
+    isStopped = true
+    clearTimeout(timer)
+  }
 }
 
 /** Whoever reaches an inspector reads every credential in memory (SECURITY, T39). */

@@ -1,0 +1,237 @@
+import { once } from 'node:events'
+import { chmodSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { dirname, join } from 'node:path'
+import { compactVerify, createRemoteJWKSet } from 'jose'
+import { afterEach, expect, test } from 'vitest'
+import { credentialRecord } from '#crypto/stored-credentials.ts'
+import { openLedger, StartError } from '#serve.ts'
+import { POLICY, type Till } from '#test/support/start-till.ts'
+import type { MintAnswer } from '#wire/mint.ts'
+import type { ReceiptAnswer } from '#wire/receipt.ts'
+import { beside, brokers, mintAt, mintedAt, use } from './brokers.ts'
+
+const running = brokers()
+afterEach(() => running.close())
+
+async function revoked(url: string, { id, key }: MintAnswer): Promise<ReceiptAnswer> {
+  const response = await fetch(`${url}/v1/keys/${id}`, {
+    method: 'DELETE',
+    headers: { authorization: `Bearer ${key}` },
+  })
+  expect(response.status).toBe(200)
+  return (await response.json()) as ReceiptAnswer
+}
+
+test('one job: minted, used, revoked, refused, and accounted for', async () => {
+  const { url, provider, mint } = await running.till()
+  const minted = await mint({ activations: 2 })
+  expect((await use(url, minted.key)).status).toBe(200)
+  const { receipt, jws } = await revoked(url, minted)
+  const refused = await use(url, minted.key)
+  expect([refused.status, refused.headers.get('till-error')]).toEqual([410, 'key_revoked'])
+  expect(receipt).toMatchObject({ activations: { limit: 2, used: 1 }, end_reason: 'revoked_by_job' })
+  const { payload } = await compactVerify(jws, createRemoteJWKSet(new URL(`${url}/.well-known/jwks.json`)))
+  expect(JSON.parse(new TextDecoder().decode(payload))).toEqual(receipt)
+  expect(provider.received.map(({ credential }) => credential)).toEqual(['openai'])
+})
+
+test('2000 parallel uses of a budget of 50: 50 are answered, 1950 refused, none fails', async () => {
+  const policy = { ...POLICY, activations: 50, limits: { concurrent_requests: 2000 } }
+  const { url, provider, mint } = await running.till({ policies: [policy] })
+  const { key } = await mint()
+  const statuses = await Promise.all(
+    Array.from({ length: 2000 }, async () => {
+      const response = await use(url, key)
+      await response.arrayBuffer()
+      return response.status
+    }),
+  )
+  expect(provider.received).toHaveLength(50)
+  expect(statuses.filter((status) => status === 200)).toHaveLength(50)
+  expect(statuses.filter((status) => status === 410)).toHaveLength(1950)
+})
+
+test('a restart keeps keys, counters, receipts and the key that signs them', async () => {
+  const till = await running.till()
+  const first = await running.start(beside(till))
+  const minted = await mintedAt(first.url, till)
+  await use(first.url, minted.key)
+  const published = await (await fetch(`${first.url}/.well-known/jwks.json`)).text()
+  await first.broker.close(0)
+
+  const second = await running.start(beside(till))
+  expect(await (await fetch(`${second.url}/.well-known/jwks.json`)).text()).toBe(published)
+  expect((await use(second.url, minted.key)).headers.get('till-activations-used')).toBe('2')
+  expect((await revoked(second.url, minted)).receipt.activations.used).toBe(2)
+})
+
+test('a key whose time has come is ended by the sweep, and its ending logged', async () => {
+  const { log, mint } = await running.till()
+  const { id } = await mint({ expires_in: 1 })
+  await expect
+    .poll(() => log.find(({ event }) => event === 'key.ended'), { timeout: 10_000 })
+    .toMatchObject({ fields: { key_id: id, reason: 'expired' } })
+})
+
+test('readyz answers 200 once the keys of the issuer are there', async () => {
+  const { url } = await running.till()
+  await expect.poll(async () => (await fetch(`${url}/readyz`)).status, { timeout: 10_000 }).toBe(200)
+})
+
+test('readyz names the part that does not work: issuer keys', async () => {
+  const broken = createServer((_, response) => response.writeHead(500).end()).listen(0, '127.0.0.1')
+  running.also(() => broken.close())
+  await once(broken, 'listening')
+  const issuer = `http://127.0.0.1:${(broken.address() as AddressInfo).port}`
+  const { url } = await running.till({ settings: { issuers: [issuer] } })
+  const response = await fetch(`${url}/readyz`)
+  expect(response.status).toBe(503)
+  expect(await response.text()).toContain('issuer keys')
+})
+
+test('a stored credential that is missing leaves the broker running and that provider unready', async () => {
+  const { log, mint } = await running.till({
+    providers: { groq: { origin: 'https://groq.test', credential: 'stored' } },
+  })
+  expect(log).toContainEqual({ level: 'warn', event: 'credential.missing', fields: { provider: 'groq' } })
+  expect((await mint({ providers: ['openai'] })).providers).toHaveProperty('openai')
+  await expect(mint({ providers: ['groq'] })).rejects.toMatchObject({
+    status: 503,
+    problem: { code: 'credential_missing' },
+  })
+})
+
+test('a stored credential is used after a reload, and only for the origin that it was given for', async () => {
+  const till = await running.till()
+  const at = (origin: string) => beside(till, (file) => (file.providers['openai'] = { origin, credential: 'stored' }))
+  const { broker, url } = await running.start(at(till.provider.url))
+  expect((await mintAt(url, till)).status).toBe(503)
+
+  const opened = await openLedger(at(till.provider.url))
+  const provider = at(till.provider.url).providers.get('openai')!
+  await opened.records.writeRecord(credentialRecord(provider), Buffer.from(till.provider.credentials.openai))
+  await opened.close()
+  await broker.reload(at(till.provider.url))
+  expect((await use(url, (await mintedAt(url, till)).key)).status).toBe(200)
+  expect(till.provider.received.at(-1)?.credential).toBe('openai')
+
+  await broker.reload(at('https://elsewhere.test'))
+  expect((await mintAt(url, till)).status).toBe(503)
+})
+
+test('a reload replaces policies for the next mint, and leaves keys and counters as they are', async () => {
+  const till = await running.till()
+  const giving = (activations: number) => beside(till, (file) => (file.policies[0]!.activations = activations))
+  const { broker, url, log } = await running.start(giving(3))
+  const { key } = await mintedAt(url, till)
+  await use(url, key)
+  await broker.reload(giving(7))
+  expect((await mintedAt(url, till)).activations).toBe(7)
+  const self = await fetch(`${url}/v1/keys/self`, { headers: { authorization: `Bearer ${key}` } })
+  expect(await self.json()).toMatchObject({ activations: { limit: 3, used: 1, remaining: 2 } })
+  expect(log.map(({ event }) => event)).not.toContain('config.needs_restart')
+})
+
+test('what a reload cannot change stays, and is named', async () => {
+  const till = await running.till()
+  const { broker, url, log } = await running.start(beside(till))
+  const other = { storage: 'sqlite:./third.db', public_url: 'https://other.test' }
+  await broker.reload(beside(till, (file) => Object.assign(file, other)))
+  expect(log).toContainEqual({
+    event: 'config.needs_restart',
+    fields: { part: ['public_url', 'storage'] },
+  })
+  expect(await (await fetch(`${url}/.well-known/till`)).json()).toMatchObject({ audience: till.url })
+})
+
+test('a broker that stops refuses what comes, and lets open streams finish', async () => {
+  const till = await running.till()
+  const { broker, url } = await running.start(beside(till))
+  const { id, key } = await mintedAt(url, till)
+  const gate = Promise.withResolvers<void>()
+  till.provider.next({ gap: (event) => (event === 0 ? Promise.resolve() : gate.promise) })
+  const stream = await use(url, key, { stream: true })
+
+  const closed = broker.close(30_000)
+  expect((await fetch(`${url}/readyz`)).status).toBe(503)
+  expect((await use(url, key)).status).toBe(503)
+  const refused = await mintAt(url, till)
+  expect([refused.status, await refused.json()]).toMatchObject([503, { code: 'not_ready' }])
+  const receipt = await fetch(`${url}/v1/keys/${id}/receipt`, { headers: { authorization: `Bearer ${key}` } })
+  expect(receipt.status).toBe(200)
+  gate.resolve()
+  expect(await stream.text()).toContain('response.completed')
+  await closed
+  await expect(fetch(`${url}/healthz`)).rejects.toThrow()
+})
+
+test('a broker that stops cuts what is open when the time is over; stopping twice is stopping once', async () => {
+  const till = await running.till()
+  const { broker, url } = await running.start(beside(till))
+  const { key } = await mintedAt(url, till)
+  till.provider.next({ hang: true })
+  const cut = use(url, key).then(
+    ({ status }) => status >= 500,
+    () => true,
+  )
+  await till.provider.arrived(1)
+  await Promise.all([broker.close(10), broker.close(10)])
+  expect(await cut).toBe(true)
+})
+
+test('a master key that nobody named is made beside the database, for its owner only', async () => {
+  const { database } = await running.till()
+  const { mode } = statSync(join(dirname(database), 'master.key'))
+  expect((mode & 0o777).toString(8)).toBe('600')
+})
+
+test.each([
+  [
+    'the address is taken',
+    (till: Till) => beside(till, (file) => (file.listen = till.url.slice('http://'.length))),
+    /Cannot listen/,
+  ],
+  [
+    'the store is one that this version does not have',
+    (till: Till) =>
+      beside(till, (file) =>
+        Object.assign(file, { storage: 'postgresql://till@127.0.0.1/till', master_key: 'env:MASTER_KEY' }),
+      ),
+    /PostgreSQL/,
+  ],
+])('StartError when %s', async (_, configOf, sentence) => {
+  const starting = running.start(configOf(await running.till()))
+  await expect(starting).rejects.toBeInstanceOf(StartError)
+  await expect(starting).rejects.toThrow(sentence)
+})
+
+test('StartError when the master key is not that of the database', async () => {
+  const config = beside(await running.till())
+  await (await running.start(config)).broker.close(0)
+  const starting = running.start({ ...config, masterKey: new Uint8Array(32).fill(7) })
+  await expect(starting).rejects.toBeInstanceOf(StartError)
+})
+
+test('StartError when everybody may read the database', async () => {
+  const till = await running.till()
+  const database = join(dirname(till.file), 'second.db')
+  writeFileSync(database, '')
+  chmodSync(database, 0o644)
+  await expect(running.start(beside(till))).rejects.toBeInstanceOf(StartError)
+})
+
+test('StartError when the clock stands before the last use of a key', async () => {
+  const till = await running.till()
+  const { broker, url } = await running.start(beside(till))
+  await mintedAt(url, till)
+  await broker.close(0)
+  await expect(running.start(beside(till), () => Date.now() / 1000 - 3600)).rejects.toThrow(/clock/)
+})
+
+test('a start that failed leaves nothing open: the same database starts', async () => {
+  const config = beside(await running.till())
+  await expect(running.start({ ...config, masterKey: new Uint8Array(31) })).rejects.toBeInstanceOf(StartError)
+  await (await running.start(config)).broker.close(0)
+})
