@@ -224,7 +224,9 @@ function print(contenders: readonly Contender[]): void {
     )
 }
 
-const signed = (microseconds: number) => `${microseconds < 0 ? '−' : '+'}${Math.abs(microseconds)} µs`
+function signed(microseconds: number): string {
+  return `${microseconds < 0 ? '−' : '+'}${Math.abs(microseconds)} µs`
+}
 
 function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
