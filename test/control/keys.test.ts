@@ -49,6 +49,21 @@ test('POST /v1/keys: 201 and the minted key, as the contract writes it', async (
   expect(answer.expires_at - before - 1800).toBeOneOf([0, 1, 2])
 })
 
+test('a job whose issuer names no check run gets the budget of its run attempt, and is told so', async () => {
+  const { verifier } = plane.control
+  plane.control.verifier = {
+    async verify(token) {
+      const verified = await verifier.verify(token)
+      return verified.kind === 'verified' ? { ...verified, checkRunId: 'optional' } : verified
+    },
+  }
+  const job = plane.issuer.job({ check_run_id: undefined, run_id: '7002' })
+  const answer = await plane.minted(job)
+  expect(answer).toMatchObject({ budget_unit: 'run_attempt', job: { run_id: '7002', check_run_id: null } })
+  expect((await plane.mint(await plane.token(job))).status).toBe(409)
+  plane.control.verifier = verifier
+})
+
 test('GET /v1/keys/self: 200 and what the key may still do', async () => {
   const { id, key, expires_at, scope, providers } = await plane.minted()
   const response = await plane.fetch('/v1/keys/self', bearer(key))
