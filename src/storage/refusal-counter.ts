@@ -64,8 +64,7 @@ export function refusalCounter<Chain>(): RefusalCounter<Chain> {
           windows.set(kindOf(fact), { until: monotonic + WINDOW_MILLISECONDS, counted: null })
           now.push({ chain, fact, at })
         } else {
-          const count = fact.count + (window.counted?.fact.count ?? 0)
-          window.counted = { chain, fact: { ...fact, count }, at }
+          window.counted = together({ chain, fact, at }, window.counted)
         }
       }
       return now
@@ -79,13 +78,19 @@ export function refusalCounter<Chain>(): RefusalCounter<Chain> {
       for (const refused of taken) {
         const windows = chains.get(refused.chain) ?? new Map<string, Window<Chain>>()
         chains.set(refused.chain, windows)
-        windows.set(kindOf(refused.fact), { until: 0, counted: refused })
+        const window = windows.get(kindOf(refused.fact)) ?? { until: 0, counted: null }
+        windows.set(kindOf(refused.fact), window)
+        window.counted = together(refused, window.counted)
       }
     },
     get isOpen() {
       return chains.size > 0
     },
   }
+}
+
+function together<Chain>(one: Refused<Chain>, counted: Refused<Chain> | null): Refused<Chain> {
+  return { ...one, fact: { ...one.fact, count: one.fact.count + (counted?.fact.count ?? 0) } }
 }
 
 function kindOf(fact: RefusedFact): string {

@@ -56,7 +56,13 @@ export async function startCommitter(
     inFlight = queue.splice(0, MAX_BATCH)
     lastStart = performance.now()
     lastSize = inFlight.length
-    worker.postMessage(inFlight.map(({ call }) => call))
+    try {
+      worker.postMessage(inFlight.map(({ call }) => call))
+    } catch (error) {
+      // Something in it cannot cross a thread. The batch never left.
+      settle(inFlight, { results: [], failures: inFlight.map((_, index) => [index, String(error)]), broken: null })
+      schedule()
+    }
   }
 
   function receive({ answer, endings, broken }: WorkerMessage): void {
