@@ -31,6 +31,12 @@ for (const command of [
   till.addCommand(command)
 throwInsteadOfExiting(till)
 
+// Node would print the error itself, message and all.
+process.on('uncaughtException', (error) => {
+  process.stderr.write(`${faultText(error)}\n`)
+  process.exit(FAILED)
+})
+
 try {
   await till.parseAsync()
 } catch (error) {

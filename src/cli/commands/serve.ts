@@ -21,6 +21,8 @@ async function run(file: string): Promise<void> {
   // Who waits for this line may send signals now.
   process.stdout.write(`Till listens on ${shown(broker.address)}: ${summary(config)}.\n`)
   await end
+  // Nothing is left to wait for but connections that idle.
+  process.exit(0)
 }
 
 /** One reload after the other, so that the file that was read last is the one in force. */
@@ -38,13 +40,16 @@ async function reload(broker: Broker, file: string, log: Log): Promise<void> {
   log.error('config.refused', { file, problem: problemLines(file, config) })
 }
 
+/** Milliseconds. npm passes a Ctrl-C on that the terminal has sent already; a later one is another. */
+const SAME_SIGNAL = 1000
+
 /** Resolves when a signal has stopped the broker. A second one does not wait for open streams. */
 function stopped(broker: Broker): Promise<void> {
   return new Promise((resolve, reject) => {
-    let asked = false
+    let askedAt: number | null = null
     const stop = () => {
-      if (asked) process.exit(1)
-      asked = true
+      if (askedAt !== null) return Date.now() - askedAt > SAME_SIGNAL ? process.exit(1) : undefined
+      askedAt = Date.now()
       broker.close().then(resolve, reject)
     }
     process.on('SIGTERM', stop).on('SIGINT', stop)
