@@ -27,7 +27,8 @@ export function installAgents(): string {
     rmSync(mark, { force: true })
     mkdirSync(FOLDER, { recursive: true })
     for (const file of ['package.json', LOCKFILE]) copyFileSync(join(PACKAGES, file), join(FOLDER, file))
-    run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'])
+    // Not `npm ci`: it wants the binaries of all platforms in the lockfile, and not every registry has them all.
+    run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'])
     for (const script of PLACEMENTS) run(process.execPath, [join('node_modules', script)])
     writeFileSync(mark, lock)
   }

@@ -96,9 +96,13 @@ async function run(agent: Agent, args: readonly string[], step: ActionStep, mill
       ...step.env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: milliseconds,
-    killSignal: 'SIGKILL',
+    detached: true,
   })
+  let late = false
+  const timer = setTimeout(() => {
+    late = true
+    killGroup(child.pid!)
+  }, milliseconds)
   let output = ''
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => {
@@ -106,13 +110,23 @@ async function run(agent: Agent, args: readonly string[], step: ActionStep, mill
     })
   const exitCode = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject)
-    child.once('exit', (code, signal) => {
-      if (signal) reject(new Error(`it was still at work after ${milliseconds / 1000} s:\n${output}`))
-      else child.stdout.once('close', () => resolve(code))
+    child.once('exit', () => killGroup(child.pid!))
+    child.once('close', (code) => {
+      if (late) reject(new Error(`it was still at work after ${milliseconds / 1000} s:\n${output}`))
+      else resolve(code)
     })
-  })
+  }).finally(() => clearTimeout(timer))
   // Where an agent shows the body as JSON, the quotes in it are escaped.
   return { exitCode, output: output.replaceAll('\\"', '"') }
+}
+
+/** Ends what the agent started and left behind, too: it would hold the pipes open. */
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
 }
 
 function expectOnlyTheCredential(agent: Agent, step: ActionStep, calls: number): void {
