@@ -8,6 +8,7 @@ import { canonicalPath, modelOfPath, type ProxyTarget } from '#domain/target.ts'
 import { modelOfBody } from './checked-model.ts'
 import type { Exchange } from './exchange.ts'
 import type { Plane } from './plane.ts'
+import { STOPPING } from './refuse.ts'
 import { announcedLength, arrivedBody, type BodyFault, wholeBody } from './request-body.ts'
 
 /** What a key's scope admits, before it is charged. */
@@ -46,6 +47,7 @@ export async function admit(
   const placement = place(grant.scope, provider, request.method!, path)
   if (placement.kind === 'outside') return refusal('scope_denied', say.outsideScope(grant, asked, placement.what))
   if (!provider) return refusal('scope_denied', say.outsideScope(grant, asked, 'provider'))
+  if (plane.open.isDraining) return STOPPING
   if (!plane.open.add(exchange, grant)) return refusal('too_many_concurrent', say.tooManyConcurrent(grant), 1)
 
   const isFree = placement.kind === 'free'

@@ -57,16 +57,14 @@ export function dataPlane(options: DataPlaneOptions): DataPlane {
     redactorFor: redactors(),
   }
   const nextId = requestIds(options.random)
-  let isStopping = false
   return {
     handle(request, response) {
       const exchange = new Exchange(request, response, nextId(), limits.streamIdle)
-      if (isStopping) exchange.refuse(STOPPING, true)
+      if (open.isDraining) exchange.refuse(STOPPING, true)
       else pass(plane, exchange).catch((error) => giveUp(plane, exchange, error))
     },
     upgrade: (request, socket) => refuseUpgrade(request, socket, nextId()),
     async drain(milliseconds) {
-      isStopping = true
       await open.drain(milliseconds, STOPPING)
       await plane.upstream.close()
     },
@@ -88,6 +86,8 @@ async function pass(plane: Plane, exchange: Exchange): Promise<void> {
   if (request.url!.includes(key.text)) return exchange.refuse(KEY_IN_TARGET)
   const grant = isKey(key.text) ? await plane.ledger.find(plane.digest(key.text)) : null
   if (!grant) return exchange.refuse(UNKNOWN_KEY)
+  // Whoever went away by now must not count as open: nothing would tell that it ended.
+  if (exchange.isOver) return
   exchange.grant = grant
   exchange.whenFinished = () => plane.open.remove(exchange)
 

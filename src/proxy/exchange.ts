@@ -69,6 +69,7 @@ export class Exchange implements AnswerReader {
   #outcome: Outcome | null = null
   #finished: Finished | null = null
   #status = 0
+  #isContinued = false
   /** Read and not written yet. */
   #head: AnswerHead | null = null
   /** A small answer that is complete. */
@@ -105,7 +106,9 @@ export class Exchange implements AnswerReader {
 
   /** Tells a client that waits for it to send its body. */
   letBodyCome(): void {
-    if (this.request.headers.expect !== undefined && !this.isOver) this.response.writeContinue()
+    if (this.request.headers.expect === undefined || this.isOver) return
+    this.#isContinued = true
+    this.response.writeContinue()
   }
 
   /** Answers with a refusal, unless there is an answer already. */
@@ -118,7 +121,8 @@ export class Exchange implements AnswerReader {
       isCodex(headers['originator'] as string | undefined, headers['user-agent']),
     )
     const head = [...answer.headers, 'content-length', String(Buffer.byteLength(answer.body))]
-    if (isClosing) head.push('connection', 'close')
+    // A client that was not told to send its body may send it all the same, or not: the next request starts nowhere.
+    if (isClosing || (headers.expect !== undefined && !this.#isContinued)) head.push('connection', 'close')
     this.#addOwnHeaders(head)
     this.#head = null
     this.#status = answer.status
@@ -191,12 +195,12 @@ export class Exchange implements AnswerReader {
 
   /** Answers with a refusal while that is possible; after the head only breaking the connection tells the client. */
   #breakOff(outcome: Outcome, refused: Refusal): void {
-    if (this.#finished) return
+    if (this.#finished || this.response.writableEnded) return
     this.#call?.abort()
     this.#call = null
     this.#outcome ??= outcome
-    if (!this.isOver) this.refuse(refused)
-    else if (!this.response.writableEnded) this.#breakConnection()
+    if (this.response.headersSent) this.#breakConnection()
+    else this.refuse(refused)
   }
 
   #breakConnection(): void {
@@ -238,6 +242,7 @@ export class Exchange implements AnswerReader {
     this.#call?.abort()
     this.#call = null
     const isAnswered = this.response.writableFinished
+    if (isAnswered && !this.request.complete) discardRest(this.request)
     const outcome = this.#outcome ?? (isAnswered ? 'answered' : 'client_gone')
     const hasStatus = this.response.headersSent
     this.#finished = {
@@ -249,6 +254,15 @@ export class Exchange implements AnswerReader {
     }
     this.whenFinished?.(this.#finished)
   }
+}
+
+/** Milliseconds. What is left of a body nobody wants may come for so long, so that its sender reads the answer. */
+const DISCARD_FOR = 5_000
+
+function discardRest(request: IncomingMessage): void {
+  const timer = setTimeout(() => request.socket.destroy(), DISCARD_FOR).unref()
+  const done = () => clearTimeout(timer)
+  request.once('end', done).once('close', done).resume()
 }
 
 function ignore(): void {}

@@ -69,10 +69,12 @@ async function giveBack(
   const { grant, provider, isFree } = admitted
   const now = plane.clock()
   plane.log.warn('provider.unreachable', { provider: provider.name, reason })
+  const refused = refusal('provider_unreachable', say.providerUnreachable(provider.name, reason))
   exchange.isGivenBack = true
-  if (!isFree) await plane.ledger.giveBack(grant, record.requestId, reason, now)
-  exchange.used = null
-  await refuse(plane, exchange, refusal('provider_unreachable', say.providerUnreachable(provider.name, reason)))
+  if (isFree) return refuse(plane, exchange, refused)
+  await plane.ledger.giveBack(grant, record.requestId, reason, now)
+  exchange.used = (await plane.ledger.state(grant, now)).used
+  exchange.refuse(refused)
 }
 
 function providerRefusal(plane: Plane, fault: ProviderFault, provider: string): Refusal {

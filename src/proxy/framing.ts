@@ -15,7 +15,8 @@ export function framingFault(request: IncomingMessage): Refusal | null {
 }
 
 function faultOf(request: IncomingMessage): string | null {
-  const { method, rawHeaders, httpVersion } = request
+  const { method, url, rawHeaders, httpVersion } = request
+  if (!url?.startsWith('/')) return 'its target is not a path'
   if (httpVersion !== '1.1' && httpVersion !== '1.0') return 'its version of HTTP is neither 1.1 nor 1.0'
   if (method === 'TRACE' || method === 'CONNECT') return `its method is ${method}`
   if (rawHeaders.length > 2 * MAX_HEADERS) return `it has more than ${MAX_HEADERS} headers`

@@ -46,6 +46,8 @@ export function openRequests(ledger: Ledger, clock: Clock, onFault: (error: unkn
   }
 
   return {
+    /** Set once the broker stops: nothing more is to be added. */
+    isDraining: false,
     /** @returns whether there was room for one more of this grant */
     add(request: OpenRequest, grant: Grant): boolean {
       const open = grants.get(grant.id)
@@ -70,6 +72,7 @@ export function openRequests(ledger: Ledger, clock: Clock, onFault: (error: unkn
     },
     /** Resolves when none is open; after `milliseconds` those that are left are cut. */
     async drain(milliseconds: number, refusal: Refusal): Promise<void> {
+      this.isDraining = true
       if (grants.size === 0) return
       const { promise, resolve } = Promise.withResolvers<void>()
       whenEmpty = resolve

@@ -135,9 +135,8 @@ class Call implements Dispatcher.DispatchHandler, UpstreamCall {
   }
 
   onResponseEnd(): void {
-    const reader = this.#reader
+    this.#reader?.onEnd()
     this.#reader = null
-    reader?.onEnd()
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
