@@ -7,6 +7,8 @@ import { startCommitter } from './sqlite/committer.ts'
 import { preparePrivateFile } from './sqlite/file.ts'
 import { decodeGrant, encodeGrant } from './stored-grant.ts'
 
+/** How long a transaction of another process is waited for, before calls are rejected. Milliseconds. */
+const BUSY_TIMEOUT = 5000
 /** Grants that are kept in memory: what of them never changes, by the digest of their key. */
 const CACHED_GRANTS = 50_000
 
@@ -14,16 +16,20 @@ const CACHED_GRANTS = 50_000
  * The ledger on SQLite. All writing is done by a worker thread, many calls to a transaction; other processes may have
  * the same file open (`till keys revoke`).
  *
- * @param options `path`: of the database file, made with its folder when it is not there
+ * @param options `path`: of the database file, made with its folder when it is not there; `busyTimeout`: how long a
+ *   transaction of another process is waited for, in milliseconds (default 5000)
  * @throws {StorageUnavailable} with a sentence for the operator when the file cannot be opened, is readable by others,
  *   or does not take the settings that durability needs
  */
-export async function openSqliteLedger(options: { readonly path: string }): Promise<Ledger> {
+export async function openSqliteLedger(options: {
+  readonly path: string
+  readonly busyTimeout?: number
+}): Promise<Ledger> {
   const path = resolve(options.path)
   preparePrivateFile(path)
   const listeners: ((grantId: string, ending: Ending) => void)[] = []
   const grants = new LRUCache<string, Grant>({ max: CACHED_GRANTS })
-  const committer = await startCommitter({ path }, (endings) => {
+  const committer = await startCommitter({ path, busyTimeout: options.busyTimeout ?? BUSY_TIMEOUT }, (endings) => {
     for (const { id, ending } of endings) for (const listener of listeners) listener(id, ending)
   })
   const { call } = committer

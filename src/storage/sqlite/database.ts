@@ -2,8 +2,6 @@ import { DatabaseSync } from 'node:sqlite'
 import { StorageUnavailable } from '#broker/ports.ts'
 import { migrate } from './migrate.ts'
 
-/** How long a transaction of another process (`till keys revoke`) is waited for. Milliseconds. */
-const BUSY_TIMEOUT = 5000
 /** Set when opened, then read back: a build or a file system that answers otherwise does not keep our promises. */
 const SETTINGS: readonly (readonly [name: string, value: string, expected: string | number])[] = [
   ['journal_mode', 'WAL', 'wal'],
@@ -21,12 +19,13 @@ const SETTINGS: readonly (readonly [name: string, value: string, expected: strin
 /**
  * Opens the ledger's database and brings its tables up to date.
  *
+ * @param busyTimeout how long a transaction of another process is waited for, in milliseconds
  * @throws {StorageUnavailable} with a sentence for the operator
  */
-export function openDatabase(path: string): DatabaseSync {
+export function openDatabase(path: string, busyTimeout: number): DatabaseSync {
   let database: DatabaseSync | undefined
   try {
-    database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT })
+    database = new DatabaseSync(path, { timeout: busyTimeout })
     for (const [name, value, expected] of SETTINGS) {
       database.exec(`PRAGMA ${name} = ${value}`)
       const actual = Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0]

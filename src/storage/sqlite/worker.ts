@@ -15,6 +15,8 @@ import type { Call } from './verbs.ts'
 
 export interface WorkerData {
   readonly path: string
+  /** Milliseconds. */
+  readonly busyTimeout: number
 }
 
 export interface WorkerMessage {
@@ -33,8 +35,8 @@ const CHECKPOINT_BYTES = 16 * 1024 * 1024
 const CHECKPOINT_BATCHES = 64
 
 const port = parentPort!
-const { path } = workerData as WorkerData
-const database = openDatabase(path)
+const { path, busyTimeout } = workerData as WorkerData
+const database = openDatabase(path, busyTimeout)
 const store = openStore(database)
 let broken: string | null = null
 let batches = 0
