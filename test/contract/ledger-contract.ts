@@ -474,6 +474,17 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
       })
     })
 
+    test('what one process has written the other one sees at once', async () => {
+      const other = await open()
+      const grant = await minted(ledger)
+      expect(await ledger.admitFree(grant, T0)).toBeNull()
+      await other.charge(grant, aRequest(), T0)
+      expect((await ledger.state(grant, T0)).used).toBe(1)
+      await other.end(grant, 'revoked_by_operator', T0, 'ada')
+      expect(await ledger.admitFree(grant, T0)).toBe('key_revoked')
+      expect(await types(grant.id)).toEqual(['key.minted', 'activation', 'operator.revoke', 'key.ended'])
+    })
+
     describe('events', () => {
       test('equal refusals that come close together are one event with their count', async () => {
         const grant = await minted(ledger)
