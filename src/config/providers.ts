@@ -1,3 +1,4 @@
+import { variablesOf } from '#action/variables.ts'
 import type { CredentialSource } from '#config.ts'
 import { presets } from '#domain/presets.ts'
 import type { CredentialHeader, Provider } from '#domain/provider.ts'
@@ -131,40 +132,12 @@ const header: Reader<CredentialHeader> = (at) => {
 }
 
 /** Names become variables of the job (`BILLING_API_KEY`), where others must not stand already. */
-function refuseTakenName(at: Place, name: string): undefined {
-  if (!PROVIDER_NAME.test(name))
-    return at.refuseName('expected a name of small letters, digits and "-", at most 40, beginning with a letter')
-  if (presets.has(name)) return undefined
-  const prefix = name.toUpperCase().replaceAll('-', '_')
-  const taken = TAKEN_VARIABLES.find((variable) => [`${prefix}_API_KEY`, `${prefix}_BASE_URL`].includes(variable))
-  if (taken) at.refuseName(`choose another name: the variable ${taken} of a job belongs to another program`)
-  const reserved = RESERVED_PREFIXES.find((start) => `${prefix}_`.startsWith(start))
-  if (reserved) at.refuseName(`choose another name: variables of a job that begin with ${reserved} are not ours to set`)
+function refuseTakenName(at: Place, name: string): void {
+  if (!PROVIDER_NAME.test(name)) {
+    at.refuseName('expected a name of small letters, digits and "-", at most 40, beginning with a letter')
+    return
+  }
+  const variables = variablesOf(name)
+  if ('collides' in variables)
+    at.refuseName(`choose another name: in a job something else reads the variable ${variables.collides}`)
 }
-
-/** Variables that the action sets for presets, and that SDKs and agents read, by the form `X_API_KEY` or `X_BASE_URL`. */
-const TAKEN_VARIABLES = [
-  'CO_API_KEY',
-  'GOOGLE_API_KEY',
-  'GOOGLE_GEMINI_BASE_URL',
-  'GOOGLE_VERTEX_BASE_URL',
-  'CODEX_API_KEY',
-  'COPILOT_PROVIDER_API_KEY',
-  'COPILOT_PROVIDER_BASE_URL',
-  'KIMI_API_KEY',
-  'KIMI_BASE_URL',
-  'KIMI_MODEL_API_KEY',
-  'KIMI_MODEL_BASE_URL',
-]
-const RESERVED_PREFIXES = [
-  'GITHUB_',
-  'RUNNER_',
-  'ACTIONS_',
-  'INPUT_',
-  'STATE_',
-  'NODE_',
-  'NPM_CONFIG_',
-  'LD_',
-  'DYLD_',
-  'TILL_',
-]
