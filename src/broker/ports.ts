@@ -1,6 +1,8 @@
 /** What the verbs of the broker need of the world outside. Adapters implement these; `serve.ts` introduces them. */
 
+import type { ChainHead } from '#domain/audit-chain.ts'
 import type { AuditEvent, AuditFact } from '#domain/audit-event.ts'
+import type { TrailRecord } from '#domain/audit-trail.ts'
 import type { Activation, DeadReason, Ending, EndReason, Grant, GrantState } from '#domain/grant.ts'
 import type { Claims } from '#domain/job-identity.ts'
 import type { NumericDate } from '#domain/numeric-date.ts'
@@ -43,10 +45,10 @@ export interface VerifiedToken {
   readonly checkRunId: 'required' | 'optional'
 }
 
-/** Signs receipts. */
+/** Signs receipts and checkpoints. */
 export interface Signer {
-  /** A compact JWS (EdDSA, RFC 8037) over the payload's JSON. */
-  sign(payload: unknown): Promise<string>
+  /** A compact JWS (EdDSA, RFC 8037) over the payload's JSON. Its `typ` is that of a receipt unless said. */
+  sign(payload: unknown, type?: string): Promise<string>
   /** The public keys, as a JWK Set. */
   publicKeys(): { readonly keys: readonly Record<string, string>[] }
 }
@@ -58,27 +60,38 @@ export interface Signer {
  * Every method rejects with {@link StorageUnavailable} when the outcome is not certain to be on disk.
  */
 export interface Ledger {
-  /** Records a new grant, if the token, the job and the limits of the policy allow it. */
+  /**
+   * Records a new grant, if the token, the job and the limits of the policy allow it. The token is consumed either way,
+   * and a refusal is an event of the broker's chain; but of tokens beyond 60 a minute and repository only the first is.
+   */
   mint(entry: MintEntry): Promise<MintOutcome>
   /** Records that a verified token got no key. The token is consumed all the same. */
   refuseMint(entry: MintRefusal): Promise<'recorded' | 'token_replayed' | 'limit_exceeded'>
   /** The grant of the key with this SHA-256 digest, alive or ended. `null`: there never was one. */
   find(keyDigest: Uint8Array): Promise<Grant | null>
   findById(id: string): Promise<Grant | null>
-  /** What changes of a grant, as it is now. Time's own endings (expiry, idleness) are recorded by this, if they came. */
+  /**
+   * What changes of a grant, as it is now. Whatever looks at a grant records time's own ending (expiry, idleness) first,
+   * if it has come: at its own instant, and for good, wherever the clock goes afterwards.
+   */
   state(grant: Grant, now: NumericDate): Promise<GrantState>
   /**
    * Spends one activation in a transaction with its audit event. Calls that wait at the same time share one commit.
    * A refusal is recorded too, but not waited for.
    */
   charge(grant: Grant, request: RequestRecord, now: NumericDate): Promise<Activation>
-  /** Whether a free request may pass: the key is alive and not spent. Commits nothing. */
+  /** Whether a free request may pass: the key is alive and not spent. Writes nothing, unless time has ended the key. */
   admitFree(grant: Grant, now: NumericDate): Promise<DeadReason | null>
-  /** Gives one activation back, once at most for each request. */
+  /**
+   * Gives one activation back, once at most for each request. Does nothing for a request that this process did not
+   * charge, or that has finished: what was open when a broker died may have reached the provider.
+   */
   giveBack(grant: Grant, requestId: string, reason: 'dns' | 'connect' | 'tls', now: NumericDate): Promise<void>
   /**
    * Adds a fact to a grant's chain with the next commit. Resolves once it is on disk; the data plane does not wait.
-   * Equal `request.refused` facts that wait together become one event with their count.
+   * Of equal `request.refused` facts (grant, code, route) the first is written at once; those that follow within a second
+   * become one event with their count, and their promises resolve before it is written. `events` and `close` write it
+   * first, a crash loses it.
    */
   record(
     grant: Grant,
@@ -89,11 +102,14 @@ export interface Ledger {
   touch(grantIds: readonly string[], now: NumericDate): Promise<void>
   /** Ends a grant, if it has not ended. Repeating it is harmless. Returns how it ended, now or before. */
   end(grant: Grant, reason: EndReason, now: NumericDate, operator?: string): Promise<Ending>
-  /** Ends everything whose time has come; returns how many. Called once a second by the broker. */
+  /**
+   * Ends everything whose time has come; returns how many. Called once a second by the broker. Also forgets, a day after
+   * they expired, the tokens that were used.
+   */
   sweep(now: NumericDate): Promise<number>
   /** The events of one chain in order, and their hashes in hex. Everything recorded before the call is included. */
   events(chain: string): AsyncIterable<{ readonly event: AuditEvent; readonly hash: string }>
-  /** Grants, newest first. */
+  /** Grants, newest first; at most 1000, unless `most` says otherwise. */
   list(filter: {
     readonly alive?: boolean
     readonly now: NumericDate
@@ -106,10 +122,53 @@ export interface Ledger {
   writeRecord(name: string, value: Uint8Array): Promise<void>
   /** Writes a record unless there is one; resolves to the one that stands then, so that a race leaves one winner. */
   createRecord(name: string, value: Uint8Array): Promise<Uint8Array>
+  /** The last checkpoint, and the heads of the chains that grew since. Counted refusals are written first. */
+  sinceCheckpoint(): Promise<SinceCheckpoint>
+  /** Writes a checkpoint. `false`: another process has written one of this `seq`, and this one is not written. */
+  writeCheckpoint(checkpoint: NewCheckpoint): Promise<boolean>
+  /** Checkpoints in order, from the one after `after`, as compact JWS; `most` of them. */
+  checkpoints(after: number, most: number): Promise<readonly SignedCheckpoint[]>
+  /** Events of all chains in the order in which they came, after a position; `null`: the last `most`. */
+  newEvents(after: number | null, most: number): Promise<readonly PlacedEvent[]>
+  /** Opens the stored trail for who trusts none of it. */
+  openTrail(): Promise<AuditTrail>
   /** Resolves when a write reaches the disk. */
   check(): Promise<void>
   /** Commits what waits, then closes. */
   close(): Promise<void>
+}
+
+/** One state of everything that is on record, however long it is read. */
+export interface AuditTrail {
+  /** Every checkpoint in order, with the heads whose digest it holds. */
+  checkpoints(): AsyncIterable<SignedCheckpoint & { readonly heads: readonly ChainHead[] }>
+  /** Every chain, or the one that is named, as it is stored; the witnesses are the heads of the checkpoints. */
+  records(chain?: string): AsyncIterable<TrailRecord>
+  close(): Promise<void>
+}
+
+export interface SignedCheckpoint {
+  readonly seq: number
+  /** Compact JWS of a `Checkpoint`. */
+  readonly jws: string
+}
+
+export interface SinceCheckpoint {
+  readonly last: SignedCheckpoint | null
+  /** Where the ledger stands, for the checkpoint to be. */
+  readonly position: number
+  readonly heads: readonly ChainHead[]
+}
+
+export interface NewCheckpoint extends SignedCheckpoint {
+  readonly position: number
+  readonly heads: readonly ChainHead[]
+}
+
+export interface PlacedEvent {
+  readonly position: number
+  /** The exact text of the event. */
+  readonly text: string
 }
 
 export interface GrantRow {
