@@ -19,7 +19,6 @@ const till = new Command('till')
   .description('Keys for CI jobs: one job, one scope, one budget.')
   .version(version)
   .option('-c, --config <file>', 'the configuration', 'till.yaml')
-  .configureHelp({ showGlobalOptions: true })
 for (const command of [
   serveCommand(),
   initCommand(),
@@ -29,7 +28,7 @@ for (const command of [
   credentialCommand(),
 ])
   till.addCommand(command)
-throwInsteadOfExiting(till)
+settle(till)
 
 // Node would print the error itself, message and all.
 process.on('uncaughtException', (error) => {
@@ -43,10 +42,10 @@ try {
   process.exitCode = statusOf(error)
 }
 
-/** Commander ends the process by itself, with 1 for what is wrong use here. */
-function throwInsteadOfExiting(command: Command): void {
-  command.exitOverride()
-  for (const child of command.commands) throwInsteadOfExiting(child)
+/** Of every command: its help shows `--config`, and the exit status is ours, since Commander says 1 for wrong use. */
+function settle(command: Command): void {
+  command.configureHelp({ showGlobalOptions: true }).exitOverride()
+  for (const child of command.commands) settle(child)
 }
 
 function statusOf(error: unknown): number {

@@ -68,3 +68,16 @@ test('the key itself is not repeated when it is given instead of its id', async 
   const run = await runTill(['keys', 'revoke', 'till_0123456789'], { cwd: configured() })
   expect(run.stderr).not.toContain('0123456789')
 })
+
+test.each([
+  [['--config', 'other.yaml', 'check']],
+  [['check', '--config', 'other.yaml']],
+  [['check', '-c', 'other.yaml']],
+])('till %j reads the named configuration', async (args) => {
+  expect((await runTill(args, { cwd: folder() })).stderr).toContain('other.yaml: there is no such file')
+})
+
+test('the help of every command shows --config', async () => {
+  for (const args of [['check'], ['keys', 'list'], ['policy', 'test'], ['credential', 'set']])
+    expect((await runTill([...args, '--help'], { cwd: folder() })).stdout).toContain('--config <file>')
+})
