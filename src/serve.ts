@@ -57,7 +57,8 @@ export async function serve(
 
 const GRACE_MILLISECONDS = 60_000
 const SWEEP_MILLISECONDS = 1000
-const REFRESH_MILLISECONDS = 60_000
+/** How often to look whether keys of an issuer are due; the verifier says when they are. */
+const REFRESH_MILLISECONDS = 5000
 /** For what the control plane is about to say when the broker stops. */
 const LAST_ANSWERS_MILLISECONDS = 2000
 /** How far the clock may stand behind what is on record. Seconds. */

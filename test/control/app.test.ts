@@ -183,6 +183,13 @@ test('what follows a request that was refused for its form is not read', async (
   expect(answer.match(/HTTP\/1\.1 /g)).toHaveLength(1)
 })
 
+test('a connection is kept for the next request', async () => {
+  const request = 'GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n'
+  const last = 'GET /healthz HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n'
+  const answer = await plane.raw(request + request + last)
+  expect(answer.match(/HTTP\/1\.1 200 /g)).toHaveLength(3)
+})
+
 test('a query changes nothing', async () => {
   expect((await plane.fetch('/healthz?a=1&a=2&__proto__=x')).status).toBe(200)
 })
