@@ -817,12 +817,17 @@ var known = /* @__PURE__ */ new Map([
 ]);
 var taken = /* @__PURE__ */ new Set([
   ...[...known.values()].flatMap(({ key, base }) => base === null ? [key] : [key, base]),
+  "CODEX_API_KEY",
   "COPILOT_PROVIDER_API_KEY",
   "COPILOT_PROVIDER_BASE_URL",
   "GOOGLE_API_KEY",
-  "CODEX_API_KEY"
+  "GOOGLE_VERTEX_BASE_URL",
+  "KIMI_API_KEY",
+  "KIMI_BASE_URL",
+  "KIMI_MODEL_API_KEY",
+  "KIMI_MODEL_BASE_URL"
 ]);
-var RESERVED = /^(GITHUB|RUNNER|ACTIONS|INPUT|STATE|PATH|LD|DYLD|BASH|NODE|NPM|GIT|SSH|PYTHON|RUBY|PERL|JAVA)_/;
+var RESERVED = /^(GITHUB|RUNNER|ACTIONS|INPUT|STATE|LD|DYLD|BASH|NODE|NPM_CONFIG|TILL)_/;
 function variablesOf(provider) {
   const variables = known.get(provider);
   if (variables) return variables;

@@ -1431,10 +1431,15 @@ var known = /* @__PURE__ */ new Map([
 ]);
 var taken = /* @__PURE__ */ new Set([
   ...[...known.values()].flatMap(({ key, base }) => base === null ? [key] : [key, base]),
+  "CODEX_API_KEY",
   "COPILOT_PROVIDER_API_KEY",
   "COPILOT_PROVIDER_BASE_URL",
   "GOOGLE_API_KEY",
-  "CODEX_API_KEY"
+  "GOOGLE_VERTEX_BASE_URL",
+  "KIMI_API_KEY",
+  "KIMI_BASE_URL",
+  "KIMI_MODEL_API_KEY",
+  "KIMI_MODEL_BASE_URL"
 ]);
 
 // src/action/inputs.ts

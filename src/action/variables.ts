@@ -22,17 +22,22 @@ const known: ReadonlyMap<string, ProviderVariables> = new Map([
   ['xai', row('XAI')],
 ])
 
-/** Variables that a client reads to find its provider: a custom provider must not set them. */
+/** Variables that a client reads to find its provider (CLIENTS, 1.4): a custom provider must not set them. */
 const taken: ReadonlySet<string> = new Set([
   ...[...known.values()].flatMap(({ key, base }) => (base === null ? [key] : [key, base])),
+  'CODEX_API_KEY',
   'COPILOT_PROVIDER_API_KEY',
   'COPILOT_PROVIDER_BASE_URL',
   'GOOGLE_API_KEY',
-  'CODEX_API_KEY',
+  'GOOGLE_VERTEX_BASE_URL',
+  'KIMI_API_KEY',
+  'KIMI_BASE_URL',
+  'KIMI_MODEL_API_KEY',
+  'KIMI_MODEL_BASE_URL',
 ])
 
-/** Variables that the runner, a shell, a loader or a language's start-up reads begin with these. */
-const RESERVED = /^(GITHUB|RUNNER|ACTIONS|INPUT|STATE|PATH|LD|DYLD|BASH|NODE|NPM|GIT|SSH|PYTHON|RUBY|PERL|JAVA)_/
+/** Variables that the runner, a shell, a loader, Node or npm reads begin with these, and so do the broker's own. */
+const RESERVED = /^(GITHUB|RUNNER|ACTIONS|INPUT|STATE|LD|DYLD|BASH|NODE|NPM_CONFIG|TILL)_/
 
 /**
  * The variables of a provider. A custom one's follow from its name, which has the form that a provider's name has.

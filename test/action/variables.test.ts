@@ -41,10 +41,18 @@ test.each([
   'actions',
   'actions-x',
   'node',
-  'npm',
+  'npm-config',
   'ld',
   'bash',
-  'git',
+  'kimi',
+  'till',
 ])('a custom provider %s is refused, since something else reads its variables', (provider) => {
   expect(variablesOf(provider)).toHaveProperty('collides')
 })
+
+test.each(['git', 'npm', 'path', 'github2', 'nodes'])(
+  'a custom provider %s is free: nothing reads its variables',
+  (name) => {
+    expect(variablesOf(name)).toHaveProperty('key')
+  },
+)

@@ -178,3 +178,14 @@ test('an agent whose provider is not asked for is refused before there is a key'
   )
   expect(broker.requests).toEqual([])
 })
+
+test('a main that fails once it has a key leaves it masked, and post revokes it', async () => {
+  const { broker, step } = await agentJob({ provider: 'openai', agent: 'codex' }, { '.codex': 'a file, not a folder' })
+  const { exitCode, annotations } = await step.main()
+  expect(exitCode).toBe(1)
+  expect(annotations).toHaveLength(1)
+  expect(step.masks).toContain(KEY)
+  const post = await step.post()
+  expect(post.annotations).toEqual([])
+  expect(broker.asked.some((what) => what.startsWith('DELETE'))).toBe(true)
+})
