@@ -4,7 +4,7 @@ import type { ChainHead } from '#domain/audit-chain.ts'
 import type { AuditEvent, AuditFact } from '#domain/audit-event.ts'
 import type { TrailRecord } from '#domain/audit-trail.ts'
 import type { Activation, DeadReason, Ending, EndReason, Grant, GrantState } from '#domain/grant.ts'
-import type { Claims } from '#domain/job-identity.ts'
+import type { Claims, JobName } from '#domain/job-identity.ts'
 import type { NumericDate } from '#domain/numeric-date.ts'
 import type { Policy } from '#domain/policy.ts'
 import type { Provider } from '#domain/provider.ts'
@@ -103,6 +103,13 @@ export interface Ledger {
   /** Ends a grant, if it has not ended. Repeating it is harmless. Returns how it ended, now or before. */
   end(grant: Grant, reason: EndReason, now: NumericDate, operator?: string): Promise<Ending>
   /**
+   * Ends every key of a job as `job_completed`, and remembers the job for a day, so that a token which is still fresh
+   * mints nothing: `job_ended`. Repeating it is harmless.
+   *
+   * @returns the ids of the grants that ended by this
+   */
+  endJob(job: JobName, now: NumericDate): Promise<readonly string[]>
+  /**
    * Ends everything whose time has come; returns how many. Called once a second by the broker. Also forgets, a day after
    * they expired, the tokens that were used.
    */
@@ -115,6 +122,13 @@ export interface Ledger {
     readonly now: NumericDate
     readonly most?: number
   }): Promise<readonly GrantRow[]>
+  /** Grants whose job ran on one of these refs of a repository, newest first; not those that were replaced. */
+  ofRefs(filter: {
+    readonly issuer: string
+    readonly repositoryId: string
+    readonly refs: readonly string[]
+    readonly most: number
+  }): Promise<readonly Grant[]>
   /** Calls back for each grant that ended, here or through another process, at most a second late. */
   onEnding(listener: (grantId: string, ending: Ending) => void): void
   /** A sealed record: signing keys, credentials, issuer key sets. */

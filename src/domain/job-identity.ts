@@ -16,6 +16,9 @@ export interface Job {
   readonly claims: Readonly<Record<string, string>>
 }
 
+/** What tells one job from every other. */
+export type JobName = Pick<Job, 'issuer' | 'repositoryId' | 'runId' | 'runAttempt' | 'checkRunId'>
+
 /** What a token lacks to name a job. */
 export interface IncompleteClaims {
   readonly missing: string
@@ -62,7 +65,7 @@ export function budgetUnit(job: Pick<Job, 'checkRunId'>): BudgetUnit {
  * The text that is equal for two tokens exactly when they are of the same job: `(iss, repository_id, check_run_id)`, or
  * `(iss, repository_id, run_id, run_attempt)` without a check run. No part can hold the separator, a line feed.
  */
-export function jobKey(job: Pick<Job, 'issuer' | 'repositoryId' | 'runId' | 'runAttempt' | 'checkRunId'>): string {
+export function jobKey(job: JobName): string {
   const parts =
     job.checkRunId === null
       ? [job.issuer, job.repositoryId, 'run', job.runId, job.runAttempt]

@@ -53,6 +53,7 @@ export async function openSqliteLedger(options: {
     record: (grant, fact, now) => call('record', grant.id, fact, now),
     touch: (grantIds, now) => call('touch', grantIds, now),
     end: (grant, reason, now, operator) => call('end', grant.id, reason, now, operator),
+    endJob: (job, now) => call('endJob', job, now),
     async sweep(now) {
       for (let ended = 0; ; ) {
         const part = await call('sweep', now)
@@ -71,6 +72,7 @@ export async function openSqliteLedger(options: {
     async list(filter) {
       return (await call('list', filter)).map(({ terms, state }) => ({ grant: decodeGrant(terms), state }))
     },
+    ofRefs: async (filter) => (await call('ofRefs', filter)).map(decodeGrant),
     onEnding(listener) {
       listeners.push(listener)
     },

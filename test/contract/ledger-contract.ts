@@ -132,6 +132,83 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
       })
     })
 
+    describe('a job that is over', () => {
+      const over = T0 + 60
+
+      test('its keys of all policies are dead, and nobody else is', async () => {
+        const grant = await minted(ledger)
+        const second = await minted(ledger, { job: grant.job, policy: 'other' })
+        const neighbour = await minted(ledger, { job: { ...grant.job, checkRunId: '1' } })
+        expect([...(await ledger.endJob(grant.job, over))].sort()).toEqual([grant.id, second.id].sort())
+        for (const dead of [grant, second])
+          expect((await ledger.state(dead, over)).ended).toEqual({ at: over, reason: 'job_completed' })
+        expect(await ledger.charge(grant, aRequest(), over)).toMatchObject({ code: 'key_revoked' })
+        expect((await ledger.state(neighbour, over)).ended).toBeNull()
+      })
+
+      test('mints nothing more, under any policy, for a day', async () => {
+        const { job } = mintEntry().grant
+        await ledger.endJob(job, over)
+        expect(await ledger.mint(mintEntry({ job }))).toEqual({ kind: 'refused', code: 'job_ended' })
+        await ledger.sweep(over + 86_400)
+        expect(await ledger.mint(mintEntry({ job, policy: 'other' }))).toMatchObject({ code: 'job_ended' })
+        await ledger.sweep(over + 86_401)
+        expect(await ledger.mint(mintEntry({ job }))).toMatchObject({ kind: 'minted' })
+      })
+
+      test('ends once, and a key that had ended keeps its ending', async () => {
+        const grant = await minted(ledger)
+        await ledger.end(grant, 'revoked_by_job', T0 + 1)
+        expect(await ledger.endJob(grant.job, over)).toEqual([])
+        expect((await ledger.state(grant, over)).ended).toEqual({ at: T0 + 1, reason: 'revoked_by_job' })
+      })
+
+      test('is the same job on its own issuer, repository and check run only', async () => {
+        const grant = await minted(ledger)
+        for (const other of [{ issuer: 'https://ghes.test' }, { repositoryId: '1' }, { checkRunId: '1' }])
+          expect(await ledger.endJob({ ...grant.job, ...other }, over)).toEqual([])
+      })
+
+      test('is the run attempt where there is no check run', async () => {
+        const grant = await minted(ledger, { job: { checkRunId: null } })
+        expect(await ledger.endJob({ ...grant.job, runAttempt: '2' }, over)).toEqual([])
+        expect(await ledger.endJob(grant.job, over)).toEqual([grant.id])
+      })
+
+      test('listeners hear of the endings', async () => {
+        const heard: string[] = []
+        ledger.onEnding((id, { reason }) => heard.push(`${id} ${reason}`))
+        const grant = await minted(ledger)
+        await ledger.endJob(grant.job, over)
+        expect(heard).toEqual([`${grant.id} job_completed`])
+      })
+    })
+
+    describe('grants of a ref', () => {
+      const on = (ref: string) => ({ claims: { ref } })
+
+      test('are those of that repository and ref, newest first, as many as asked for', async () => {
+        const first = await minted(ledger, { job: on('refs/pull/5/merge') })
+        const { issuer, repositoryId } = first.job
+        const same = { issuer, repositoryId }
+        const second = await minted(ledger, { job: { ...same, ...on('refs/heads/topic') } })
+        await minted(ledger, { job: { ...same, ...on('refs/pull/55/merge') } })
+        await minted(ledger, { job: on('refs/pull/5/merge') })
+        await minted(ledger, { job: { ...same, issuer: 'https://ghes.test', ...on('refs/pull/5/merge') } })
+        const refs = ['refs/pull/5/merge', 'refs/heads/topic']
+        expect(await ledger.ofRefs({ ...same, refs, most: 10 })).toEqual([second, first])
+        expect(await ledger.ofRefs({ ...same, refs, most: 1 })).toEqual([second])
+      })
+
+      test('do not include one that was replaced', async () => {
+        const ask: MintOptions = { idempotencyKey: 'a'.repeat(32) }
+        const first = await minted(ledger, ask)
+        const again = await minted(ledger, { ...ask, job: first.job })
+        const { issuer, repositoryId } = first.job
+        expect(await ledger.ofRefs({ issuer, repositoryId, refs: ['refs/heads/main'], most: 10 })).toEqual([again])
+      })
+    })
+
     describe('a lost mint answer', () => {
       const ask: MintOptions = { idempotencyKey: 'a'.repeat(32) }
 

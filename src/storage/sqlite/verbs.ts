@@ -1,10 +1,11 @@
 import type { Transaction } from './transaction.ts'
 import { admitFree, charge } from './verbs/charge.ts'
 import { end, sweep, touch } from './verbs/end.ts'
+import { endJob } from './verbs/end-job.ts'
 import { giveBack } from './verbs/give-back.ts'
 import { close, probe } from './verbs/housekeeping.ts'
 import { mint, refuseMint } from './verbs/mint.ts'
-import { events, find, findById, list, state } from './verbs/read.ts'
+import { events, find, findById, list, ofRefs, state } from './verbs/read.ts'
 import { record } from './verbs/record.ts'
 import { createRecord, readRecord, writeRecord } from './verbs/sealed-record.ts'
 
@@ -21,9 +22,11 @@ export const verbs = {
   record,
   touch,
   end,
+  endJob,
   sweep,
   events,
   list,
+  ofRefs,
   readRecord,
   writeRecord,
   createRecord,

@@ -20,6 +20,11 @@ const FORGETTABLE: readonly { readonly sql: string; readonly age: number }[] = [
       (SELECT repository_digest, minute FROM mint_minutes WHERE minute < ? / 60 LIMIT ${FORGET_ROWS})`,
     age: DAY,
   },
+  {
+    sql: `DELETE FROM ended_jobs WHERE job_digest IN
+      (SELECT job_digest FROM ended_jobs WHERE ended_at < ? ORDER BY ended_at LIMIT ${FORGET_ROWS})`,
+    age: DAY,
+  },
   // A run lasts up to 35 days, and can be run again under the same id for 30 days.
   {
     sql: `DELETE FROM allowances WHERE (policy, span) IN

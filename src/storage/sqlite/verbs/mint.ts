@@ -7,6 +7,7 @@ import { scopeText } from '#domain/scope.ts'
 import { link, newChain } from '#storage/chain.ts'
 import { digestOf, sha256 } from '#storage/sqlite/digest.ts'
 import { insertEvent, type Transaction } from '#storage/sqlite/transaction.ts'
+import { jobHasEnded } from './end-job.ts'
 
 /** ID tokens that verified, per repository and minute of the clock; each is counted, whatever it led to. */
 const TOKENS_PER_MINUTE = 60
@@ -30,6 +31,7 @@ export function mint(transaction: Transaction, entry: StoredMint): MintOutcome {
   const earlier = earlierGrant(transaction, grant)
   const objection =
     replayed(transaction, token) ??
+    ended(transaction, grant) ??
     alreadyMinted(transaction, entry, earlier) ??
     overLimit(transaction, grant, entry.limits, earlier)
   if (objection) {
@@ -68,6 +70,11 @@ function replayed(transaction: Transaction, token: TokenUse): Objection | null {
     .sql('INSERT INTO used_tokens VALUES (?, ?) ON CONFLICT DO NOTHING')
     .run(digestOf(token.issuer, token.jti), token.expiresAt)
   return inserted.changes === 1 ? null : { code: 'token_replayed' }
+}
+
+/** A job that is over has tokens which are still fresh. */
+function ended(transaction: Transaction, { job }: Grant): Objection | null {
+  return jobHasEnded(transaction, job) ? { code: 'job_ended' } : null
 }
 
 interface EarlierGrant {

@@ -41,6 +41,28 @@ const LISTS = {
   false: `${SELECT} WHERE NOT (${IS_ALIVE}) ${NEWEST_FIRST}`,
 } as const
 
+/** The stored texts of grants, newest first. */
+export function ofRefs(
+  transaction: Transaction,
+  filter: {
+    readonly issuer: string
+    readonly repositoryId: string
+    readonly refs: readonly string[]
+    readonly most: number
+  },
+): string[] {
+  return transaction
+    .sql(
+      `SELECT terms FROM grants
+        WHERE terms ->> '$.job.repositoryId' = :repositoryId
+          AND terms ->> '$.job.claims.ref' IN (SELECT value FROM json_each(:refs))
+          AND terms ->> '$.job.issuer' = :issuer AND replaced_by IS NULL
+        ORDER BY no DESC LIMIT :most`,
+    )
+    .all({ ...filter, refs: JSON.stringify(filter.refs) })
+    .map((row) => String(row['terms']))
+}
+
 /** The events that follow `after` in a chain, up to the next milestone or the end, as text and hash. */
 export function events(transaction: Transaction, chain: string, after: number): { text: string; hash: string }[] {
   const no = chain === BROKER_CHAIN ? 0 : chainOf(transaction, chain)
