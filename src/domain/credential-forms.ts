@@ -38,31 +38,28 @@ function* encodings(secret: string): Generator<string> {
     yield base64
     yield base64.replaceAll('+', '-').replaceAll('/', '_')
   }
-  const hex = eachByte(secret, '')
-  yield hex
-  yield hex.toUpperCase()
-  yield escapedWhere(secret, (character) => /[^A-Za-z0-9\-._~]/.test(character), '%')
-  yield escapedWhere(secret, (character) => /[^A-Za-z0-9\-._~]/.test(character), '%').replaceAll(/%[0-9a-f]{2}/g, upper)
-  yield escapedWhere(secret, (character) => /[^A-Za-z0-9\-._~!*'()]/.test(character), '%').replaceAll(
-    /%[0-9a-f]{2}/g,
-    upper,
-  )
-  const percent = eachByte(secret, '%')
-  yield percent
-  yield percent.replaceAll(/%[0-9a-f]{2}/g, upper)
+  yield eachByte(secret, '', lower)
+  yield eachByte(secret, '', upper)
+  for (const kept of [NOTHING, ...KEPT_IN_URLS])
+    for (const digits of [lower, upper])
+      yield [...secret].map((one) => (kept.test(one) ? one : eachByte(one, '%', digits))).join('')
   const json = JSON.stringify(secret).slice(1, -1)
   yield json
   yield json.replaceAll('/', '\\/')
-  const unicode = eachByte(secret, '\\u00')
-  yield unicode
-  yield unicode.replaceAll(/[0-9a-f]{2}(?=\\|$)/g, upper)
-  yield secret
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
-    .replaceAll("'", '&#39;')
+  yield eachByte(secret, '\\u00', lower)
+  yield eachByte(secret, '\\u00', upper)
+  yield secret.replaceAll(/[&<>"']/g, (character) => HTML[character]!)
 }
+
+const NOTHING = /[^\s\S]/
+/** RFC 3986, `encodeURIComponent`, HTML forms, and `encodeURI`. */
+const KEPT_IN_URLS = [
+  /[A-Za-z0-9\-._~]/,
+  /[A-Za-z0-9\-._~!*'()]/,
+  /[A-Za-z0-9\-._*]/,
+  /[A-Za-z0-9\-._~!*'();,/?:@&=+$#]/,
+]
+const HTML: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
 
 /** The digits of base64 that the secret alone decides when `shift` bytes of something else stand before it. */
 function base64Within(secret: string, shift: number): string {
@@ -72,21 +69,14 @@ function base64Within(secret: string, shift: number): string {
   return digits.slice(first, last)
 }
 
-function eachByte(secret: string, before: string): string {
+function eachByte(secret: string, before: string, digits: (hex: string) => string): string {
   let text = ''
-  for (const character of secret) text += before + character.charCodeAt(0).toString(16).padStart(2, '0')
+  for (const character of secret) text += before + digits(character.charCodeAt(0).toString(16).padStart(2, '0'))
   return text
 }
 
-function escapedWhere(secret: string, isEscaped: (character: string) => boolean, before: string): string {
-  let text = ''
-  for (const character of secret) text += isEscaped(character) ? eachByte(character, before) : character
-  return text
-}
-
-function upper(text: string): string {
-  return text.toUpperCase()
-}
+const lower = (hex: string) => hex
+const upper = (hex: string) => hex.toUpperCase()
 
 function fromBase64(text: string): string | null {
   try {

@@ -5,7 +5,7 @@ import { isCodex, refusalAnswer } from '#wire/refusal-body.ts'
 import { type AnswerHead, answerHead } from './answer-head.ts'
 import type { Redactor } from './redactor.ts'
 import type { AnswerReader, UpstreamCall, UpstreamFailure } from './upstream.ts'
-import { type Tokens, usageReader } from './usage-reader.ts'
+import { type Tokens, UsageReader } from './usage-reader.ts'
 
 /** How an exchange ended. */
 export interface Finished {
@@ -63,7 +63,7 @@ export class Exchange implements AnswerReader {
   /** Milliseconds that a client may take nothing of its answer. */
   readonly #stallLimit: number
   readonly #startedAt = performance.now()
-  readonly #usage = usageReader()
+  readonly #usage = new UsageReader()
   #forwarding: Forwarding | null = null
   #call: UpstreamCall | null = null
   #outcome: Outcome | null = null

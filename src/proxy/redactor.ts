@@ -30,24 +30,27 @@ export function redactors(): RedactorFor {
 }
 
 /**
- * All forms at once, one step a byte (Aho and Corasick, 1975): the state is the longest beginning of any form that the
+ * All forms at once, one step a byte (Aho and Corasick, 1975): the row is the longest beginning of any form that the
  * bytes so far end with. So a split between two pieces is no special case, and neither is where it falls.
  */
 interface Automaton {
   /** Byte → column; column 0 is every byte that is in no form. */
   readonly column: Uint8Array
-  readonly columns: number
-  /** State × column → state; state 0 has matched nothing. */
-  readonly next: Uint16Array | Uint32Array
-  /** State → length of the longest form that ends here, or 0. */
-  readonly found: Uint16Array | Uint32Array
-  /** State → how many of the last bytes can still become a form. */
-  readonly open: Uint16Array | Uint32Array
+  /** Where a row starts, and a column → where the next row starts, or its complement when a form ends there. */
+  readonly next: Int32Array
+  /** Rows start at their number shifted by this. Row 0 has matched nothing. */
+  readonly shift: number
+  /** Number of a row → length of the longest form that ends there. */
+  readonly found: Uint32Array
+  /** Number of a row → how many of the last bytes can still become a form. */
+  readonly open: Uint32Array
+  /** Two bytes → whether a form begins with them. Most of an answer is passed over by this alone. */
+  readonly begins: Uint8Array
 }
 
 class StreamingRedactor implements Redactor {
   readonly #automaton: Automaton
-  #state = 0
+  #row = 0
   #held: Buffer = EMPTY
 
   constructor(automaton: Automaton) {
@@ -55,38 +58,38 @@ class StreamingRedactor implements Redactor {
   }
 
   push(chunk: Buffer): Buffer {
-    const { column, columns, next, found, open } = this.#automaton
+    const { column, next, shift, found, open, begins } = this.#automaton
     const from = this.#held.length
     const bytes = from === 0 ? chunk : Buffer.concat([this.#held, chunk])
-    const { length } = bytes
-    let state = this.#state
-    for (let i = from; i < length; i++) {
-      state = next[state * columns + column[bytes[i]!]!]!
-      if (state !== 0 && found[state] !== 0) bytes.fill(STAR, i + 1 - found[state]!, i + 1)
+    const last = bytes.length - 1
+    let row = this.#row
+    for (let i = from; i <= last; i++) {
+      if (row === 0) while (i < last && begins[(bytes[i]! << 8) | bytes[i + 1]!] === 0) i++
+      row = next[row + column[bytes[i]!]!]!
+      if (row < 0) {
+        row = ~row
+        bytes.fill(STAR, i + 1 - found[row >> shift]!, i + 1)
+      }
     }
-    this.#state = state
-    const held = open[state]!
-    if (held === 0) {
-      this.#held = EMPTY
-      return bytes
-    }
-    this.#held = Buffer.from(bytes.subarray(length - held))
-    return bytes.subarray(0, length - held)
+    this.#row = row
+    const held = open[row >> shift]!
+    this.#held = held === 0 ? EMPTY : Buffer.from(bytes.subarray(bytes.length - held))
+    return held === 0 ? bytes : bytes.subarray(0, bytes.length - held)
   }
 
   end(): Buffer {
     const held = this.#held
     this.#held = EMPTY
-    this.#state = 0
+    this.#row = 0
     return held
   }
 
   isIn(text: string): boolean {
-    const { column, columns, next, found } = this.#automaton
-    let state = 0
+    const { column, next } = this.#automaton
+    let row = 0
     for (let i = 0; i < text.length; i++) {
-      state = next[state * columns + column[text.charCodeAt(i) & 0xff]!]!
-      if (found[state] !== 0) return true
+      row = next[row + column[text.charCodeAt(i) & 0xff]!]!
+      if (row < 0) return true
     }
     return false
   }
@@ -97,54 +100,59 @@ const STAR = 0x2a
 
 function compile(forms: readonly string[]): Automaton {
   const column = new Uint8Array(256)
+  const begins = new Uint8Array(65_536)
   let columns = 1
   let most = 1
   for (const form of forms) {
     most += form.length
-    for (let i = 0; i < form.length; i++) {
-      const byte = form.charCodeAt(i) & 0xff
-      if (column[byte] === 0) column[byte] = columns++
-    }
+    for (let i = 0; i < form.length; i++) column[form.charCodeAt(i)] ||= columns++
+    const first = form.charCodeAt(0) << 8
+    if (form.length === 1) begins.fill(1, first, first + 256)
+    else begins[first | form.charCodeAt(1)] = 1
   }
-  const numbers = (length: number) => (most < 65_536 ? new Uint16Array(length) : new Uint32Array(length))
-  const next = numbers(most * columns)
-  const found = numbers(most)
-  const depth = numbers(most)
+  const shift = 32 - Math.clz32(columns - 1)
+  const next = new Int32Array(most << shift)
+  const found = new Uint32Array(most)
+  const depth = new Uint32Array(most)
   const isLeaf = new Uint8Array(most).fill(1)
 
-  let states = 1
+  let rows = 1
   for (const form of forms) {
-    let state = 0
+    let row = 0
     for (let i = 0; i < form.length; i++) {
-      const cell = state * columns + column[form.charCodeAt(i) & 0xff]!
+      const cell = (row << shift) + column[form.charCodeAt(i)]!
       if (next[cell] === 0) {
-        isLeaf[state] = 0
-        depth[states] = i + 1
-        next[cell] = states++
+        isLeaf[row] = 0
+        depth[rows] = i + 1
+        next[cell] = rows++
       }
-      state = next[cell]!
+      row = next[cell]!
     }
-    found[state] = form.length
+    found[row] = form.length
   }
 
-  // Breadth first. A row holds children only until its turn comes; the state to fall back to had its turn before.
-  const fallback = numbers(states)
-  const open = numbers(states)
+  // Breadth first. A row holds children only until its turn comes; the row to fall back to had its turn before.
+  const fallback = new Uint32Array(rows)
+  const open = new Uint32Array(rows)
   const queue = [0]
   for (let at = 0; at < queue.length; at++) {
-    const state = queue[at]!
-    const back = fallback[state]!
-    if (state !== 0 && found[back]! > found[state]!) found[state] = found[back]!
-    open[state] = state === 0 ? 0 : isLeaf[state] ? open[back]! : depth[state]!
+    const row = queue[at]!
+    const back = fallback[row]!
+    found[row] ||= found[back]!
+    open[row] = isLeaf[row] ? open[back]! : depth[row]!
     for (let c = 0; c < columns; c++) {
-      const cell = state * columns + c
+      const cell = (row << shift) + c
+      const around = row === 0 ? 0 : next[(back << shift) + c]!
       const child = next[cell]!
-      const around = state === 0 ? 0 : next[back * columns + c]!
       if (child !== 0) {
         fallback[child] = around
         queue.push(child)
       } else next[cell] = around
     }
   }
-  return { column, columns, next, found: found.slice(0, states), open }
+  for (let cell = 0; cell < next.length; cell++) {
+    const row = next[cell]!
+    next[cell] = found[row] === 0 ? row << shift : ~(row << shift)
+  }
+  return { column, next, shift, found, open, begins }
 }
