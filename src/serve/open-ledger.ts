@@ -1,0 +1,34 @@
+import type { Ledger } from '#broker/ports.ts'
+import type { Config } from '#config.ts'
+import { checkMasterKey, masterKey } from '#crypto/master-key.ts'
+import { type Sealer, sealer } from '#crypto/seal.ts'
+import { type Records, sealedRecords } from '#crypto/sealed-records.ts'
+import { openSqliteLedger } from '#storage/sqlite-ledger.ts'
+import { rethrowForOperator, StartError } from './start-error.ts'
+
+/** What a broker opens first, and what a command of the operator opens beside a running one or without. */
+export interface OpenLedger {
+  readonly ledger: Ledger
+  /** The ledger's records, sealed under the master key. */
+  readonly records: Records
+  readonly seal: Sealer
+  close(): Promise<void>
+}
+
+/** @throws {StartError} with a sentence for the operator */
+export async function openLedger({ storage, masterKey: given }: Config): Promise<OpenLedger> {
+  if (storage.kind !== 'sqlite')
+    throw new StartError('Cannot open PostgreSQL: this version of Till stores on SQLite only (storage: sqlite:…).')
+  const ledger = await openSqliteLedger({ path: storage.path }).catch(rethrowForOperator)
+  try {
+    const key = await masterKey(given, storage.path)
+    const seal = await sealer(key)
+    key.fill(0)
+    const records = sealedRecords(ledger, seal)
+    await checkMasterKey(records)
+    return { ledger, records, seal, close: () => ledger.close().finally(() => seal.wipe()) }
+  } catch (error) {
+    await ledger.close()
+    return rethrowForOperator(error)
+  }
+}
