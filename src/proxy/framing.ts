@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { type Refusal, refusal } from '#domain/refusal.ts'
 
+/** Far below the 1,000 after which Node drops headers without a word: a `Host` could hide there. */
 export const MAX_HEADERS = 100
 
 /**

@@ -23,9 +23,6 @@ export function publicListener(
   control: (request: IncomingMessage, response: ServerResponse) => void,
 ): Server {
   const server = createServer(LISTENER)
-  // Node drops what is beyond this number without a word, and a dropped Host or Transfer-Encoding is one unseen: no
-  // limit here, so that the data plane can count them all.
-  server.maxHeadersCount = 0
   server.on('request', (request, response) => {
     if (isControl(request)) control(request, response)
     else dataPlane.handle(request, response)
