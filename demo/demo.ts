@@ -17,7 +17,7 @@ if (live && !liveCredential) {
   process.exit(2)
 }
 const ACTIVATIONS = 3
-const { chapter, say, quote, claim, end } = narrator((text) => process.stdout.write(text))
+const { chapter, say, quote, claim, end } = narrator('One CI job, from an ID token to a dead key and a receipt.')
 
 chapter('A broker, which holds the credential')
 const till = await startTill({
@@ -53,11 +53,11 @@ const step = actionStep({ inputs: { broker: till.url, provider: 'openai' }, env:
 const main = await step.main()
 quote(main.log)
 const key = step.outputs['key'] ?? ''
-claim('The step passed.', main.exitCode === 0, main)
+claim('The step passed.', main.exitCode === 0, main.exitCode)
 claim(
   'It exported OPENAI_API_KEY, which is the key of this job, and OPENAI_BASE_URL.',
   key !== '' && step.env['OPENAI_API_KEY'] === key && step.env['OPENAI_BASE_URL'] === `${till.url}/proxy/openai/v1`,
-  step.env,
+  Object.keys(step.env),
 )
 claim('The log masks the key.', step.masks.includes(key) && !main.log.includes(key))
 
@@ -85,13 +85,15 @@ if (!live) {
 chapter('The job ends: dist/post.js')
 const post = await step.post()
 quote(post.log)
-claim('The step passed.', post.exitCode === 0, post)
+claim('The step passed.', post.exitCode === 0, post.exitCode)
 const refused = await till.fetch('/proxy/openai/v1/responses', {
   method: 'POST',
   headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
   body: '{"model":"gpt-5-mini","input":"Still there?"}',
 })
-claim('The key is dead.', refused.status === 410, refused.status)
+claim('The provider cannot be called with the key any more.', refused.status === 410, refused.status)
+const self = await till.fetch('/v1/keys/self', { headers: { authorization: `Bearer ${key}` } })
+claim('The key is dead.', self.status === 401, self.status)
 
 chapter('The receipt, as the job summary shows it')
 quote(step.summary.replace(/<details>[\s\S]*/, ''))
@@ -112,7 +114,7 @@ const seen = new Map([
   ['its log', main.raw + agent.output + post.raw],
   ['its summary', step.summary],
   ['its files', filesIn(join(step.home, '..'))],
-  ['the answer to a dead key', JSON.stringify([...refused.headers]) + (await refused.text())],
+  ['the answers to a dead key', await textOf(refused, self)],
 ])
 const forms = [
   credential,
@@ -145,6 +147,12 @@ async function runAgent(env: Record<string, string>): Promise<{ exitCode: number
     })
   const exitCode = await new Promise<number | null>((resolve) => agent.once('close', resolve))
   return { exitCode, output }
+}
+
+/** Heads and bodies of answers, in one text. */
+async function textOf(...answers: Response[]): Promise<string> {
+  const texts = answers.map(async (answer) => JSON.stringify([...answer.headers]) + (await answer.text()))
+  return (await Promise.all(texts)).join('\n')
 }
 
 /** Everything below a folder, in one text. */
