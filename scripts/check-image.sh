@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the image, starts it as its user would, and asks it for its health. Needs docker, or TOOL=buildah as root.
+# Builds the image, starts it as its user would, and asks it for its health. Needs docker, or podman by TOOL=podman.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tool=${TOOL:-docker}
