@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import type { Policy } from '#domain/policy.ts'
 import type { Provider } from '#domain/provider.ts'
+import { auditFrom, DEFAULT_AUDIT } from './config/audit.ts'
 import { openDocument } from './config/document.ts'
 import { githubFrom } from './config/github.ts'
 import { type Place, whole } from './config/place.ts'
@@ -43,6 +44,7 @@ export interface Config {
   readonly credentials: ReadonlyMap<string, CredentialSource>
   readonly policies: readonly Policy[]
   readonly github: GitHubSettings | null
+  readonly audit: AuditSettings
 }
 
 export interface Address {
@@ -64,6 +66,12 @@ export interface GitHubSettings {
   readonly appId: string | null
   readonly privateKey: string | null
   readonly apiUrl: string
+}
+
+export interface AuditSettings {
+  /** Where signed checkpoints go besides the ledger: an absolute path, or a URL, which may hold a secret. */
+  readonly checkpoints: { readonly kind: 'file' | 'webhook' | 'put'; readonly to: string } | null
+  readonly everySeconds: number
 }
 
 /** One thing that is wrong with a configuration. */
@@ -118,6 +126,7 @@ const FIELDS = [
   'providers',
   'policies',
   'github',
+  'audit',
 ]
 
 function readConfig(root: Place, sources: ConfigSources): Config | undefined {
@@ -150,5 +159,6 @@ function readConfig(root: Place, sources: ConfigSources): Config | undefined {
     credentials: providers?.credentials,
     policies: fields.need('policies', policiesFrom(providers)),
     github: fields.take('github', githubFrom(secrets), null),
+    audit: fields.take('audit', auditFrom(file, secrets), DEFAULT_AUDIT),
   })
 }

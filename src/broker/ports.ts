@@ -142,6 +142,8 @@ export interface Ledger {
   writeCheckpoint(checkpoint: NewCheckpoint): Promise<boolean>
   /** Checkpoints in order, from the one after `after`, as compact JWS; `most` of them. */
   checkpoints(after: number, most: number): Promise<readonly SignedCheckpoint[]>
+  /** A chain of the last checkpoint that ends before its head there; `null` when there is none. */
+  behindCheckpoint(): Promise<{ readonly chain: string; readonly expected: number; readonly found: number } | null>
   /** Events of all chains in the order in which they came, after a position; `null`: the last `most`. */
   newEvents(after: number | null, most: number): Promise<readonly PlacedEvent[]>
   /** Opens the stored trail for who trusts none of it. */

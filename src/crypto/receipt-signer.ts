@@ -16,8 +16,8 @@ interface SigningKey {
 }
 
 /**
- * Signs receipts with an Ed25519 key (RFC 8037) that is made at first start and kept sealed in the ledger. Of several
- * processes that start at the same time all get the key of the one that came first.
+ * Signs receipts and checkpoints with an Ed25519 key (RFC 8037) that is made at first start and kept sealed in the
+ * ledger. Of several processes that start at the same time all get the key of the one that came first.
  *
  * The record is a row of 32-byte seeds. The first signs; all are published, so that receipts of a replaced key verify.
  *
@@ -33,7 +33,6 @@ export async function receiptSigner({
   await sodium.ready
   const keys = await signingKeys(sealedRecords(ledger, seal))
   const current = keys[0]!
-  const header = encoded({ alg: 'EdDSA', kid: current.kid, typ: RECEIPT_TYPE })
   const published = keys.map(({ kid, publicKey: x }) => ({
     kty: 'OKP',
     crv: 'Ed25519',
@@ -43,8 +42,8 @@ export async function receiptSigner({
     x,
   }))
   return {
-    async sign(payload) {
-      const input = `${header}.${encoded(payload)}`
+    async sign(payload, typ = RECEIPT_TYPE) {
+      const input = `${encoded({ alg: 'EdDSA', kid: current.kid, typ })}.${encoded(payload)}`
       return `${input}.${base64url(sodium.crypto_sign_detached(input, current.privateKey))}`
     },
     publicKeys: () => ({ keys: published }),

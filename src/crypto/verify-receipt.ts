@@ -15,17 +15,18 @@ export type VerifiedReceipt =
 /**
  * Verifies a receipt's JWS without any network: its key is taken from the given set by `kid`, its algorithm is EdDSA.
  *
+ * @param type the `typ` that is expected; a checkpoint is no receipt
  * @returns the payload that was signed, or in words why it does not verify
  */
-export function verifyJws(jws: string, keySet: ReceiptKeys): VerifiedReceipt {
+export function verifyJws(jws: string, keySet: ReceiptKeys, type = RECEIPT_TYPE): VerifiedReceipt {
   if (!THREE_PARTS.test(jws))
     return unverified('expected a compact JWS: three parts of base64url with dots between them')
   const [header, payload, signature] = jws.split('.') as [string, string, string]
   if ([header, payload, signature].some((part) => Buffer.from(part, 'base64url').toString('base64url') !== part))
     return unverified('its base64url is not canonical')
   const { alg, kid, typ, crit } = parsed(header) ?? {}
-  if (alg !== 'EdDSA' || typ !== RECEIPT_TYPE || typeof kid !== 'string' || crit !== undefined)
-    return unverified(`expected the header of a receipt: alg EdDSA, typ ${RECEIPT_TYPE}, and a kid`)
+  if (alg !== 'EdDSA' || typ !== type || typeof kid !== 'string' || crit !== undefined)
+    return unverified(`expected a header with alg EdDSA, typ ${type}, and a kid`)
   const jwk = keySet.keys.find((key) => key['kid'] === kid)
   if (!jwk)
     return unverified('its kid is not among the given keys; fetch /.well-known/jwks.json of the broker that signed it')
@@ -33,7 +34,7 @@ export function verifyJws(jws: string, keySet: ReceiptKeys): VerifiedReceipt {
     return unverified('the key of its kid is not an Ed25519 key')
   return signatureHolds(`${header}.${payload}`, signature, jwk['x'])
     ? { kind: 'verified', kid, payload: parsed(payload) }
-    : unverified('its signature does not fit: the receipt was changed, or signed by another broker')
+    : unverified('its signature does not fit: it was changed, or signed by another broker')
 }
 
 function signatureHolds(input: string, signature: string, x: string): boolean {

@@ -5,6 +5,7 @@ import type { AuditEvent } from '#domain/audit-event.ts'
 import type { Ending, Grant } from '#domain/grant.ts'
 import { startCommitter } from './sqlite/committer.ts'
 import { preparePrivateFile } from './sqlite/file.ts'
+import { openTrail } from './sqlite/trail.ts'
 import { decodeGrant, encodeGrant } from './stored-grant.ts'
 
 /** How long a transaction of another process is waited for, before calls are rejected. Milliseconds. */
@@ -79,6 +80,12 @@ export async function openSqliteLedger(options: {
     readRecord: (name) => call('readRecord', name),
     writeRecord: (name, value) => call('writeRecord', name, value),
     createRecord: (name, value) => call('createRecord', name, value),
+    sinceCheckpoint: () => call('sinceCheckpoint'),
+    writeCheckpoint: (checkpoint) => call('writeCheckpoint', checkpoint),
+    checkpoints: (after, most) => call('checkpoints', after, most),
+    behindCheckpoint: () => call('behindCheckpoint'),
+    newEvents: (after, most) => call('newEvents', after, most),
+    openTrail: async () => openTrail(path),
     check: () => call('probe'),
     close: () => committer.close(),
   }

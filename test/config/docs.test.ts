@@ -17,9 +17,10 @@ providers: { openai: { zzzzzzzz: 1 } }
 policies: [{ zzzzzzzz: 1, limits: { zzzzzzzz: 1 } }]
 issuers: [{ zzzzzzzz: 1 }]
 github: { zzzzzzzz: 1 }
+audit: { zzzzzzzz: 1 }
 `
   const problems = parseConfig(unknown, sources)
   const known = Array.isArray(problems) ? problems.flatMap(({ message }) => message.split('; known are ')[1] ?? []) : []
-  expect(known).toHaveLength(6)
+  expect(known).toHaveLength(7)
   for (const field of known.join(', ').split(', ')) expect(page, field).toContain(`\`${field}`)
 })

@@ -113,6 +113,7 @@ test('what is not said has its default', () => {
     masterKey: null,
     issuers: [{ url: 'https://token.actions.githubusercontent.com', checkRunId: 'required' }],
     github: null,
+    audit: { checkpoints: null, everySeconds: 60 },
   })
   expect(config.policies[0]).toMatchObject({
     claims: new Map([['event_name', DEFAULT_EVENTS]]),
@@ -123,6 +124,15 @@ test('what is not said has its default', () => {
     limits: { keysPerRun: null, activationsPerRun: null, activationsPerDay: null, concurrentRequests: 32 },
   })
   expect(config.providers.get('openai')).toEqual(presets.get('openai'))
+})
+
+test.each([
+  ['file: ../checkpoints.jws', { kind: 'file', to: '/etc/checkpoints.jws' }],
+  ['webhook: https://collector.example.com/till', { kind: 'webhook', to: 'https://collector.example.com/till' }],
+  ['put: http://127.0.0.1:9000/bucket/till', { kind: 'put', to: 'http://127.0.0.1:9000/bucket/till' }],
+])('checkpoints go to %s', (target, checkpoints) => {
+  const { audit } = good(`${MINIMAL}audit: { checkpoints: { ${target} }, every: 5 }\n`)
+  expect(audit).toEqual({ checkpoints, everySeconds: 5 })
 })
 
 test('claims without event_name keep the default events', () => {

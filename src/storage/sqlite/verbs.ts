@@ -1,5 +1,6 @@
 import type { Transaction } from './transaction.ts'
 import { admitFree, charge } from './verbs/charge.ts'
+import { behindCheckpoint, checkpoints, newEvents, sinceCheckpoint, writeCheckpoint } from './verbs/checkpoint.ts'
 import { end, sweep, touch } from './verbs/end.ts'
 import { endJob } from './verbs/end-job.ts'
 import { giveBack } from './verbs/give-back.ts'
@@ -30,6 +31,11 @@ export const verbs = {
   readRecord,
   writeRecord,
   createRecord,
+  sinceCheckpoint,
+  writeCheckpoint,
+  checkpoints,
+  behindCheckpoint,
+  newEvents,
   probe,
   close,
 }

@@ -1,0 +1,147 @@
+import { type ChainFault, chainVerifier, type Sha256, type VerifiedChain, type Witness } from './audit-chain.ts'
+
+/** A stored trail as it is read from begin to end: chain after chain, each with its events in their order. */
+export type TrailRecord =
+  | {
+      readonly kind: 'chain'
+      /** A key id, `broker`, or what the store calls a chain that belongs to nothing. */
+      readonly chain: string
+      /** In the order of their `seq`. */
+      readonly witnesses: readonly Witness[]
+    }
+  | {
+      readonly kind: 'event'
+      /** The exact bytes whose SHA-256 is the event's hash. */
+      readonly bytes: Uint8Array
+      /** In hex; `null` where none is kept beside the event. */
+      readonly hash: string | null
+      /** What is wrong with the place where it is kept, as the store itself sees it. */
+      readonly misplaced: Mismatch | null
+    }
+  | {
+      readonly kind: 'end'
+      /** What the store remembers of the chain's end; `null` where it remembers nothing. */
+      readonly end: StoredEnd | null
+      readonly misplaced: Mismatch | null
+    }
+
+export interface Mismatch {
+  readonly expected: string
+  readonly found: string
+}
+
+export interface StoredEnd {
+  readonly events: number
+  readonly hash: string
+  /** The counter of activations; `null` for a chain without one. */
+  readonly used: number | null
+}
+
+/** What a trail came to. It holds if there is no fault. */
+export interface TrailVerdict {
+  readonly chains: number
+  readonly events: number
+  /** Events that are newer than every witness of their chain: their links hold, their end is nobody's word. */
+  readonly unwitnessed: number
+  /** One a chain at most, in the order of the chains; the first {@link MOST_FAULTS}. */
+  readonly faults: readonly ChainFault[]
+  readonly faultyChains: number
+}
+
+export const MOST_FAULTS = 100
+
+/**
+ * Verifies a whole trail as a fold. What it keeps does not grow with the events.
+ *
+ * @param onChain called with what each chain came to
+ */
+export function trailVerifier(
+  sha256: Sha256,
+  onChain: (chain: VerifiedChain) => void = () => {},
+): { add(record: TrailRecord): void; end(): TrailVerdict } {
+  let chains = 0
+  let events = 0
+  let unwitnessed = 0
+  let faultyChains = 0
+  const faults: ChainFault[] = []
+  let open: OpenChain | null = null
+
+  function misplaced(mismatch: Mismatch | null): void {
+    if (open && mismatch)
+      open.fault ??= { kind: 'changed', chain: open.chain, seq: Math.max(1, open.seen), ...mismatch }
+  }
+
+  function close(end: StoredEnd | null): void {
+    if (!open) return
+    const came = open.verifier.end()
+    const fault = came.fault ?? open.fault ?? (end && faultOfEnd(came, end))
+    chains++
+    events += came.events
+    unwitnessed += came.unwitnessed
+    if (fault && faultyChains++ < MOST_FAULTS) faults.push(fault)
+    onChain({ ...came, fault })
+    open = null
+  }
+
+  return {
+    add(record) {
+      switch (record.kind) {
+        case 'chain':
+          close(null)
+          open = {
+            chain: record.chain,
+            verifier: chainVerifier(record.chain, sha256, record.witnesses),
+            seen: 0,
+            fault: null,
+          }
+          break
+        case 'event':
+          if (!open) throw new Error('an event without a chain')
+          open.seen++
+          open.verifier.add(record.bytes, record.hash)
+          misplaced(record.misplaced)
+          break
+        case 'end':
+          misplaced(record.misplaced)
+          close(record.end)
+          break
+      }
+    },
+    end() {
+      close(null)
+      return { chains, events, unwitnessed, faults, faultyChains }
+    },
+  }
+}
+
+interface OpenChain {
+  readonly chain: string
+  readonly verifier: ReturnType<typeof chainVerifier>
+  seen: number
+  /** What the store itself saw first. */
+  fault: ChainFault | null
+}
+
+/** The store's own word on a chain's end, against what is there. */
+function faultOfEnd({ head, used }: VerifiedChain, end: StoredEnd): ChainFault | null {
+  const { chain, seq } = head
+  if (end.events > seq)
+    return { kind: 'truncated', chain, seq: seq + 1, expected: `${end.events} events`, found: `${seq} events` }
+  if (end.events < seq || end.hash !== head.hash)
+    return {
+      kind: 'changed',
+      chain,
+      seq,
+      expected: `the chain to end with event ${end.events}, hash ${end.hash}`,
+      found: `event ${seq}, hash ${head.hash}`,
+    }
+  if (end.used !== null && end.used !== used)
+    return {
+      kind: 'miscounted',
+      chain,
+      seq,
+      expected: `${used} activations in use, as its events add up to`,
+      found: `a counter of ${end.used}`,
+    }
+  return null
+}
