@@ -1008,7 +1008,11 @@ var ENDINGS = {
   exhausted: "spent and closed",
   reissued: "replaced"
 };
-function ending({ ended_at, end_reason, expires_at }) {
+function ending({
+  ended_at,
+  end_reason,
+  expires_at
+}) {
   if (ended_at === null) return `key still alive, until ${clockTime(expires_at)} at the latest`;
   return `key ${end_reason === null ? "ended" : ENDINGS[end_reason]} ${clockTime(ended_at)}`;
 }
@@ -1481,6 +1485,18 @@ function quoted(text2) {
   return `"${printable2(text2, 100)}"`;
 }
 
+// src/action/pull-request.ts
+import { readFileSync as readFileSync3 } from "node:fs";
+function pullRequestNumber() {
+  try {
+    const { pull_request, issue: issue2 } = JSON.parse(readFileSync3(process.env["GITHUB_EVENT_PATH"] ?? "", "utf8"));
+    const number = pull_request?.number ?? (issue2?.pull_request ? issue2.number : null);
+    return Number.isSafeInteger(number) && number > 0 ? number : null;
+  } catch {
+    return null;
+  }
+}
+
 // src/action/rfc3339.ts
 function rfc3339(instant2) {
   return new Date(Math.floor(instant2) * 1e3).toISOString().replace(".000Z", "Z");
@@ -1498,7 +1514,9 @@ var state = {
 // src/action/post.ts
 var REVOKE_MILLISECONDS = 1e4;
 var RECEIPT_MILLISECONDS = 3e3;
+var ALL_MILLISECONDS = 28e3;
 async function post() {
+  const deadline = performance.now() + ALL_MILLISECONDS;
   putFilesBack();
   const keyId2 = getState(state.keyId);
   if (keyId2 === "") return info("Nothing to revoke: this step minted no key.");
@@ -1512,8 +1530,9 @@ Key ${keyId2} dies by itself at ${rfc3339(Number(getState(state.expiresAt)))}, o
   const inputs = readReportInputs();
   if (account !== null) {
     info(printable2(`Key ${keyId2}: ${verdict(account.receipt)}.`));
-    if (inputs.summary) await summarize(account);
-  }
+    const untold = await comment(inputs, account, deadline);
+    if (inputs.summary || untold !== null) await summarize(account, untold);
+  } else info(`Key ${keyId2}: unrevoked.`);
   const failures = inputs.failOn.filter((word) => SHOWN[word](account?.receipt ?? null));
   if (failures.length > 0)
     setFailed(`The input fail-on asks for it: ${failures.map((word) => MEANING[word]).join("; ")}.`);
@@ -1534,9 +1553,36 @@ async function endKey(keyId2) {
   if (known2.kind === "ok" && known2.value.receipt.ended_at !== null) return known2.value;
   return explain(`revoke key ${keyId2}`, broker, answer);
 }
-async function summarize({ receipt: receipt2, jws }) {
+async function comment(inputs, { receipt: receipt2, comment_by }, deadline) {
+  if (inputs.comment === "never" || inputs.comment === "auto" && comment_by === "broker") return null;
+  const number = pullRequestNumber();
+  if (number === null) {
+    if (inputs.comment === "always") info("Wrote no comment: this run belongs to no pull request.");
+    return null;
+  }
+  const token = getInput("github-token");
+  const why = token === "" ? "the input github-token is empty" : await write(token, number, receipt2, deadline);
+  if (why === null) return null;
+  const sentence = `No comment on the pull request: it could not be written, because ${why}.`;
+  info(sentence);
+  return sentence;
+}
+async function write(token, number, receipt2, deadline) {
+  const repository = process.env["GITHUB_REPOSITORY"] ?? "";
+  const serverUrl = process.env["GITHUB_SERVER_URL"] ?? "https://github.com";
   try {
-    await summary.addRaw(receiptMarkdown(receipt2, { jws })).write();
+    const { writeComment } = await import("./comment.js");
+    return await writeComment({ token, repository, number, receipt: receipt2, serverUrl, deadline });
+  } catch (error2) {
+    return `of a fault (${printable2(String(error2), 200)})`;
+  }
+}
+async function summarize({ receipt: receipt2, jws }, note) {
+  try {
+    const markdown = receiptMarkdown(receipt2, { jws });
+    await summary.addRaw(note === null ? markdown : `${markdown}
+${note}
+`).write();
   } catch (error2) {
     warning(`Cannot write the receipt to the job summary: ${printable2(String(error2))}.`);
   }

@@ -26,21 +26,36 @@ const toolkitIsPure: Plugin = {
   },
 }
 
-const { outputFiles } = await build({
+/** What post loads when a comment is to be written, and not before: a file of its own. */
+const commentApart: Plugin = {
+  name: 'comment-apart',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/comment\.ts$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './comment.js', external: true } : undefined,
+    )
+  },
+}
+
+const { outputFiles, metafile } = await build({
   absWorkingDir: root,
-  entryPoints: ['src/action/main.ts', 'src/action/post.ts'],
+  entryPoints: ['src/action/main.ts', 'src/action/post.ts', 'src/action/comment.ts'],
   outdir: 'dist',
   bundle: true,
   write: false,
   format: 'esm',
   platform: 'node',
   target: 'node24',
+  metafile: true,
   legalComments: 'eof',
-  footer: { js: license('@actions/core') },
-  plugins: [toolkitIsPure],
+  plugins: [commentApart, toolkitIsPure],
 })
 
-const files = new Map(outputFiles.map((file) => [file.path.slice(dist.length + 1), file.text]))
+const files = new Map(
+  outputFiles.map(({ path, text }) => {
+    const name = path.slice(dist.length + 1)
+    return [name, requireFor(text) + text + licenses(`dist/${name}`)]
+  }),
+)
 if (process.argv.includes('--check')) {
   const stale = [...new Set([...files.keys(), ...committed()])].filter((name) => read(name) !== files.get(name))
   if (stale.length > 0) {
@@ -53,10 +68,31 @@ if (process.argv.includes('--check')) {
   for (const [name, text] of files) writeFileSync(join(dist, name), text)
 }
 
-/** The licence of what is bundled, which asks to be kept with it. */
-function license(name: string): string {
-  const text = readFileSync(join(root, 'node_modules', name, 'LICENSE.md'), 'utf8')
-  return `/*!\nContains parts of ${name}.\n\n${text.trim().replaceAll('*/', '* /')}\n*/`
+/** CommonJS in what is bundled asks for Node's own modules in its own way, which an ES module does not have. */
+function requireFor(text: string): string {
+  return text.includes('__require(')
+    ? "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);\n"
+    : ''
+}
+
+/** The licences of what is bundled, which ask to be kept with it. */
+function licenses(output: string): string {
+  const folders = new Set(
+    Object.entries(metafile.outputs[output]!.inputs)
+      .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
+      .map(([path]) => /^node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+/.exec(path)?.[0])
+      .filter((folder) => folder !== undefined),
+  )
+  return [...folders].sort().map(license).join('')
+}
+
+function license(folder: string): string {
+  const file = readdirSync(join(root, folder)).find((name) => /^licen[cs]e(\.|$)/i.test(name))
+  if (!file) throw new Error(`Cannot bundle ${folder}: its licence is not there`)
+  const text = readFileSync(join(root, folder, file), 'utf8')
+    .trim()
+    .replaceAll('*/', '* /')
+  return `/*!\nContains parts of ${folder.slice('node_modules/'.length)}.\n\n${text}\n*/\n`
 }
 
 function committed(): string[] {

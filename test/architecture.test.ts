@@ -12,11 +12,12 @@ const table: Record<string, readonly string[]> = {
   storage: ['#broker/ports.ts', '#domain', 'pg', 'lru-cache', 'node:'],
   audit: ['#broker/ports.ts', '#domain', 'pino', 'node:'],
   metrics: ['#broker/ports.ts', '#domain', 'prom-client', 'node:'],
-  github: ['#broker/ports.ts', '#views', '#domain', '@octokit/rest', 'node:'],
+  comment: ['#views', '#domain'],
+  github: ['#broker/ports.ts', '#comment', '#views', '#domain', '@octokit/rest', '@octokit/auth-app', 'lru-cache', 'node:'],
   control: ['#broker', '#wire', '#views', '#domain', 'express', 'node:'],
   proxy: ['#broker', '#wire', '#domain', 'undici', 'lru-cache', 'node:'],
   client: ['#wire', '#domain', 'node:'],
-  action: ['#client', '#wire', '#views', '#domain', '@actions/core', '@actions/github', 'node:'],
+  action: ['#client', '#comment', '#wire', '#views', '#domain', '@actions/core', '@actions/github', 'node:'],
   cli: ['#client', '#wire', '#views', '#crypto', '#domain', '#serve.ts', '#config.ts', 'commander', 'node:'],
 }
 /** `config.ts` and `serve.ts` may import everything of ours. */

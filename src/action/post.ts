@@ -1,4 +1,4 @@
-import { getState, info, setFailed, summary, warning } from '@actions/core'
+import { getInput, getState, info, setFailed, summary, warning } from '@actions/core'
 import type { Answer } from '#client/answer.ts'
 import { readReceipt, revoke } from '#client/receipt.ts'
 import type { Receipt } from '#domain/receipt.ts'
@@ -7,8 +7,9 @@ import type { ReceiptAnswer } from '#wire/receipt.ts'
 import { restore, type Written } from './agents/home-files.ts'
 import { explain } from './explain.ts'
 import { idToken } from './id-token.ts'
-import { type FailOn, readReportInputs } from './inputs.ts'
+import { type FailOn, type ReportInputs, readReportInputs } from './inputs.ts'
 import { printable } from './printable.ts'
+import { pullRequestNumber } from './pull-request.ts'
 import { rfc3339 } from './rfc3339.ts'
 import { state } from './state.ts'
 import { StepError } from './step-error.ts'
@@ -18,8 +19,12 @@ const REVOKE_MILLISECONDS = 10_000
 /** To read the receipt where ending the key did not give it. */
 const RECEIPT_MILLISECONDS = 3_000
 
+/** All of post, where it writes a comment. */
+const ALL_MILLISECONDS = 28_000
+
 /** Ends the key, tells what became of it, and leaves the machine as main found it. */
 async function post(): Promise<void> {
+  const deadline = performance.now() + ALL_MILLISECONDS
   putFilesBack()
   const keyId = getState(state.keyId)
   if (keyId === '') return info('Nothing to revoke: this step minted no key.')
@@ -34,8 +39,9 @@ async function post(): Promise<void> {
   const inputs = readReportInputs()
   if (account !== null) {
     info(printable(`Key ${keyId}: ${verdict(account.receipt)}.`))
-    if (inputs.summary) await summarize(account)
-  }
+    const untold = await comment(inputs, account, deadline)
+    if (inputs.summary || untold !== null) await summarize(account, untold)
+  } else info(`Key ${keyId}: unrevoked.`)
   const failures = inputs.failOn.filter((word) => SHOWN[word](account?.receipt ?? null))
   if (failures.length > 0)
     setFailed(`The input fail-on asks for it: ${failures.map((word) => MEANING[word]).join('; ')}.`)
@@ -62,9 +68,41 @@ async function endKey(keyId: string): Promise<ReceiptAnswer | string> {
   return explain(`revoke key ${keyId}`, broker, answer)
 }
 
-async function summarize({ receipt, jws }: ReceiptAnswer): Promise<void> {
+/**
+ * Adds the job to the comment on its pull request, if it is for this step to do.
+ *
+ * @returns a sentence that says why it could not; `null` when there is nothing to explain
+ */
+async function comment(inputs: ReportInputs, { receipt, comment_by }: ReceiptAnswer, deadline: number) {
+  if (inputs.comment === 'never' || (inputs.comment === 'auto' && comment_by === 'broker')) return null
+  const number = pullRequestNumber()
+  if (number === null) {
+    if (inputs.comment === 'always') info('Wrote no comment: this run belongs to no pull request.')
+    return null
+  }
+  const token = getInput('github-token')
+  const why = token === '' ? 'the input github-token is empty' : await write(token, number, receipt, deadline)
+  if (why === null) return null
+  const sentence = `No comment on the pull request: it could not be written, because ${why}.`
+  info(sentence)
+  return sentence
+}
+
+async function write(token: string, number: number, receipt: Receipt, deadline: number): Promise<string | null> {
+  const repository = process.env['GITHUB_REPOSITORY'] ?? ''
+  const serverUrl = process.env['GITHUB_SERVER_URL'] ?? 'https://github.com'
   try {
-    await summary.addRaw(receiptMarkdown(receipt, { jws })).write()
+    const { writeComment } = await import('./comment.ts')
+    return await writeComment({ token, repository, number, receipt, serverUrl, deadline })
+  } catch (error) {
+    return `of a fault (${printable(String(error), 200)})`
+  }
+}
+
+async function summarize({ receipt, jws }: ReceiptAnswer, note: string | null): Promise<void> {
+  try {
+    const markdown = receiptMarkdown(receipt, { jws })
+    await summary.addRaw(note === null ? markdown : `${markdown}\n${note}\n`).write()
   } catch (error) {
     warning(`Cannot write the receipt to the job summary: ${printable(String(error))}.`)
   }

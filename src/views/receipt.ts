@@ -43,7 +43,12 @@ const ENDINGS: Readonly<Record<EndReason, string>> = {
   reissued: 'replaced',
 }
 
-function ending({ ended_at, end_reason, expires_at }: Receipt): string {
+/** How a key stands: `key revoked 14:03 UTC`. */
+export function ending({
+  ended_at,
+  end_reason,
+  expires_at,
+}: Pick<Receipt, 'ended_at' | 'end_reason' | 'expires_at'>): string {
   if (ended_at === null) return `key still alive, until ${clockTime(expires_at)} at the latest`
   return `key ${end_reason === null ? 'ended' : ENDINGS[end_reason]} ${clockTime(ended_at)}`
 }
@@ -81,7 +86,8 @@ function refusals(receipt: Receipt): string[] {
   ]
 }
 
-function meaning(name: string): string {
+/** What a refusal code stands for; nothing for one that is none. */
+export function meaning(name: string): string {
   return Object.hasOwn(catalogue, name) ? catalogue[name as keyof typeof catalogue].title : ''
 }
 
@@ -150,7 +156,7 @@ function listed(values: readonly string[]): string {
 }
 
 /** With separators, so that `1000000` and `100000` are not confused. */
-function count(value: number): string {
+export function count(value: number): string {
   return String(value).replace(/\B(?=(\d{3})+$)/g, ',')
 }
 

@@ -44,7 +44,7 @@ const job: Shape<JobRecord> = object(
   'ignore',
 )
 
-const endReason: Shape<EndReason> = oneOf(
+export const endReason: Shape<EndReason> = oneOf(
   'revoked_by_job',
   'revoked_by_operator',
   'job_completed',

@@ -1,0 +1,105 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { getOctokit } from '@actions/github'
+import { keepComment } from '#comment/keep-comment.ts'
+import type { Request } from '#comment/request.ts'
+import { whyNot } from '#comment/why-not.ts'
+import type { Receipt } from '#domain/receipt.ts'
+import { COMMENT_MARKER, commentMarkdown, isWorthSaying } from '#views/comment.ts'
+import { type JobRow, jobRow } from '#views/job-row.ts'
+import { carried, MOST_CARRIED, readCarried } from './comment-state.ts'
+
+/*
+ * A file of its own in dist/, loaded when a comment is to be written and not before: GitHub's client takes longer to load
+ * than everything else that post does.
+ */
+
+export interface CommentTask {
+  readonly token: string
+  /** `owner/name`. */
+  readonly repository: string
+  readonly number: number
+  readonly receipt: Receipt
+  readonly serverUrl: string
+  /** On `performance.now()`'s scale. */
+  readonly deadline: number
+}
+
+/** One request to GitHub gets that long. Milliseconds. */
+const REQUEST_MILLISECONDS = 5_000
+/** How long to wait before looking whether what was written stands; the jobs of a matrix end together. Milliseconds. */
+const SETTLE = { least: 800, more: 1_400 }
+/** GitHub takes 65,536. */
+const MOST_CHARACTERS = 60_000
+/** More than fit before the deadline. */
+const LOOKS = 20
+
+/**
+ * Adds the job to the comment on its pull request, beside what other jobs wrote there.
+ *
+ * @returns why it could not be written, as one goes on after `because `; `null` when it stands, or when there is nothing
+ *   to say
+ */
+export async function writeComment(task: CommentTask): Promise<string | null> {
+  const [owner = '', repo = ''] = task.repository.split('/')
+  const request = requester(task)
+  const mine = jobRow(task.receipt)
+  try {
+    const author = await whoAmI(request)
+    await keepComment({
+      request,
+      owner,
+      repo,
+      number: task.number,
+      marker: COMMENT_MARKER,
+      isOurs: (comment) => comment.author?.login === author,
+      write: (bodies) => commentBody(bodies, mine, task.serverUrl),
+      settle: () => sleep(SETTLE.least + Math.random() * SETTLE.more),
+      hesitate: true,
+      looks: LOOKS,
+    })
+    return null
+  } catch (error) {
+    return whyNot(error, 'the job needs `permissions: pull-requests: write`')
+  }
+}
+
+function requester({ token, deadline }: CommentTask): Request {
+  const octokit = getOctokit(token)
+  return (route, parameters = {}) => {
+    const left = Math.floor(deadline - performance.now())
+    if (left <= 0) throw new Error('no time left')
+    return octokit.request(route, {
+      ...parameters,
+      request: { signal: AbortSignal.timeout(Math.min(left, REQUEST_MILLISECONDS)) },
+    })
+  }
+}
+
+/**
+ * The login that comments made with this token have. A job's own token may ask GraphQL for it, and not `GET /user`; with
+ * a server that knows neither it can only be the usual one.
+ */
+async function whoAmI(request: Request): Promise<string> {
+  const login = (data: { readonly login?: unknown } | undefined): string => {
+    if (typeof data?.login !== 'string') throw new TypeError('expected a login')
+    return data.login
+  }
+  const graphql = process.env['GITHUB_GRAPHQL_URL']?.replace(/\/graphql$/, '')
+  return request('POST /graphql', { query: '{ viewer { login } }', ...(graphql && { baseUrl: graphql }) })
+    .then(({ data }) => login(data.data?.viewer))
+    .catch(() => request('GET /user').then(({ data }) => login(data)))
+    .catch(() => 'github-actions[bot]')
+}
+
+/** What the comment says once this job's row is in it. Of the jobs that the comment had, its own earlier row goes. */
+function commentBody(bodies: readonly string[], mine: JobRow, serverUrl: string): string | null {
+  const others = bodies.flatMap(readCarried).filter(({ key_id }) => key_id !== mine.key_id)
+  const byKey = new Map([...others, mine].map((row) => [row.key_id, row]))
+  const rows = [...byKey.values()].sort((a, b) => b.minted_at - a.minted_at || (a.key_id < b.key_id ? -1 : 1))
+  if (bodies.length === 0 && !isWorthSaying(rows)) return null
+  for (let most = MOST_CARRIED; ; most -= 5) {
+    const shown = rows.slice(0, most)
+    const body = `${COMMENT_MARKER}\n${commentMarkdown(shown, { serverUrl })}\n${carried(shown)}\n`
+    if (body.length < MOST_CHARACTERS || most <= 5) return body
+  }
+}
