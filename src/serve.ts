@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { checkpointSink } from '#audit/checkpoint-sink.ts'
+import { startCheckpoints } from '#audit/checkpoints.ts'
 import type { Clock, Log } from '#broker/ports.ts'
 import { readiness } from '#broker/readiness.ts'
 import type { Address, Config } from '#config.ts'
@@ -12,12 +14,16 @@ import { publicListener } from '#proxy/listener.ts'
 import { every } from './serve/every.ts'
 import { closeServer, listen } from './serve/listening.ts'
 import { type OpenLedger, openLedger } from './serve/open-ledger.ts'
-import { clockIsNotBehind, inspectorIsClosed } from './serve/self-checks.ts'
+import { clockIsNotBehind, inspectorIsClosed, ledgerIsNotBehind } from './serve/self-checks.ts'
 import { needsRestart, readSettings } from './serve/settings.ts'
 import { rethrowForOperator } from './serve/start-error.ts'
 
+export { exportChain, exportTrail } from '#audit/export-trail.ts'
 export { operatorLog } from '#audit/log.ts'
-export type { GrantRow, Ledger, Log } from '#broker/ports.ts'
+export { makeCheckpoint } from '#audit/make-checkpoint.ts'
+export { openExport } from '#audit/open-export.ts'
+export { type TrailReport, type VerifySignature, verifyTrail } from '#audit/verify-trail.ts'
+export type { AuditTrail, GrantRow, Ledger, Log } from '#broker/ports.ts'
 export { openLedger } from './serve/open-ledger.ts'
 export { StartError } from './serve/start-error.ts'
 
@@ -66,12 +72,16 @@ async function start(config: Config, opened: OpenLedger, log: Log, clock: Clock)
   let settings = await readSettings(config, records, log)
   let isStopping = false
 
+  const signer = await receiptSigner({ ledger, seal })
+  const sink = config.audit.checkpoints && checkpointSink(config.audit.checkpoints)
+  await ledgerIsNotBehind(ledger, sink, signer)
+
   const issuers = () => settings.config.issuers
   const verifier = tokenVerifier({ issuers, audience: () => config.audience, clock, log, records })
   const ports = {
     ledger,
     verifier,
-    signer: await receiptSigner({ ledger, seal }),
+    signer,
     credentials: { read: (provider: string) => settings.credentials.get(provider) ?? null },
     rules: () => settings.rules,
     clock,
@@ -106,6 +116,7 @@ async function start(config: Config, opened: OpenLedger, log: Log, clock: Clock)
     () => verifier.refresh(),
     () => log.error('issuer.refresh_failed'),
   )
+  const checkpoints = startCheckpoints({ ledger, signer, clock, log, sink, everySeconds: config.audit.everySeconds })
 
   const stop = async (graceMilliseconds: number) => {
     isStopping = true
@@ -114,6 +125,7 @@ async function start(config: Config, opened: OpenLedger, log: Log, clock: Clock)
     await closeServer(server, Math.min(graceMilliseconds, LAST_ANSWERS_MILLISECONDS))
     stopSweeping()
     stopRefreshing()
+    await checkpoints.stop()
     await opened.close()
     log.info('broker.stopped')
   }

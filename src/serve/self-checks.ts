@@ -1,5 +1,8 @@
 import { url as inspectorUrl } from 'node:inspector'
-import type { Ledger } from '#broker/ports.ts'
+import type { CheckpointSink } from '#audit/checkpoint-sink.ts'
+import { rollback } from '#audit/rollback.ts'
+import type { Ledger, Signer } from '#broker/ports.ts'
+import { verifyJws } from '#crypto/verify-receipt.ts'
 import { StartError } from './start-error.ts'
 
 /** Whoever reaches an inspector reads every credential in memory (SECURITY, T39). */
@@ -19,6 +22,12 @@ export async function clockIsNotBehind(ledger: Ledger, now: number): Promise<voi
   throw new StartError(
     `Cannot start: the clock says ${instant(now)}, and a key was used at ${instant(recorded)}. Set the clock right.`,
   )
+}
+
+/** A ledger that was put back to an earlier state would let activations be spent again (SECURITY, T38). */
+export async function ledgerIsNotBehind(ledger: Ledger, sink: CheckpointSink | null, signer: Signer): Promise<void> {
+  const sentence = await rollback(ledger, sink, (jws, type) => verifyJws(jws, signer.publicKeys(), type))
+  if (sentence !== null) throw new StartError(sentence)
 }
 
 const instant = (seconds: number) => new Date(seconds * 1000).toISOString()

@@ -29,6 +29,7 @@ const FIXED: readonly (readonly [name: string, value: (config: Config) => unknow
   ['admin_listen', (config) => config.adminListen],
   ['storage', (config) => config.storage],
   ['master_key', (config) => config.masterKey],
+  ['audit', (config) => config.audit],
 ]
 
 /** The names of what is fixed and differs. */

@@ -21,7 +21,12 @@ export async function rollback(
     const { chain, expected, found } = behind
     return `${REFUSAL} the audit chain of ${chain} has ${found} events, and a checkpoint in the same database says ${expected}. ${REMEDY}`
   }
-  const newest = sink?.newest() ?? null
+  let newest: string | null
+  try {
+    newest = sink?.newest() ?? null
+  } catch (error) {
+    return `${REFUSAL} the file of audit.checkpoints cannot be read (${(error as NodeJS.ErrnoException).code}), so that nothing shows whether the database is the newest. Make it readable for the broker.`
+  }
   if (newest === null) return null
   const known = checkpointOf(newest)
   if (!known || verify(newest, CHECKPOINT_TYPE).kind !== 'verified')

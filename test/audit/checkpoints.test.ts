@@ -1,0 +1,217 @@
+import { appendFileSync, chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, expect, test } from 'vitest'
+import { checkpointSink } from '#audit/checkpoint-sink.ts'
+import { startCheckpoints } from '#audit/checkpoints.ts'
+import { checkpointOf, makeCheckpoint } from '#audit/make-checkpoint.ts'
+import { rollback } from '#audit/rollback.ts'
+import { verifyJws } from '#crypto/verify-receipt.ts'
+import { CHECKPOINT_TYPE } from '#domain/checkpoint.ts'
+import { openSqliteLedger } from '#storage/sqlite-ledger.ts'
+import { aRequest, T0 } from '#test/contract/mint-entry.ts'
+import { recordingLog } from '#test/support/recording-log.ts'
+import { type StoredTrail, storedTrail, tamper, verified } from './stored-trail.ts'
+
+const open: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of open.splice(0).reverse()) await close()
+})
+
+async function trail(): Promise<StoredTrail> {
+  const stored = await storedTrail()
+  open.push(() => stored.close())
+  return stored
+}
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'till-checkpoints-'))
+  open.push(() => rmSync(path, { recursive: true }))
+  return path
+}
+
+async function charge({ ledger, keys }: StoredTrail): Promise<void> {
+  await ledger.charge(keys[0], aRequest(), T0 + 200)
+}
+
+const seqOf = (jws: string) => checkpointOf(jws)?.seq
+
+async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await sleep(5)
+}
+
+/** Takes what is sent to it; answers as it is told. */
+async function receiver(statuses: number[] = []) {
+  const got: { method: string; type: string; body: string }[] = []
+  const server = createServer(async (request, response) => {
+    let body = ''
+    for await (const chunk of request) body += chunk
+    const status = statuses.shift() ?? 204
+    if (status === 204) got.push({ method: request.method!, type: String(request.headers['content-type']), body })
+    response.writeHead(status).end()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  open.push(() => new Promise((closed) => server.close(closed).closeAllConnections()))
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/till?signature=secret`, got }
+}
+
+function start(stored: StoredTrail, target: Parameters<typeof checkpointSink>[0], everySeconds = 3600) {
+  const { ledger, signer } = stored
+  const log = recordingLog()
+  const sink = checkpointSink(target)
+  return {
+    lines: log.lines,
+    sink,
+    ...startCheckpoints({ ledger, signer, clock: () => T0 + 300, log, sink, everySeconds }),
+  }
+}
+
+test('nothing changed: no new checkpoint', async () => {
+  const { ledger, signer, ...stored } = await trail()
+  const third = await makeCheckpoint({ ledger, signer }, T0 + 200)
+  expect(third?.seq).toBe(3)
+  expect(await makeCheckpoint({ ledger, signer }, T0 + 260)).toEqual(third)
+  await charge({ ...stored, ledger, signer })
+  expect((await makeCheckpoint({ ledger, signer }, T0 + 320))?.seq).toBe(4)
+})
+
+test('a checkpoint is signed with the key of receipts, and is no receipt', async () => {
+  const { shipped, signer } = await trail()
+  expect(verifyJws(shipped[0]!, signer.publicKeys(), CHECKPOINT_TYPE).kind).toBe('verified')
+  expect(verifyJws(shipped[0]!, signer.publicKeys()).kind).toBe('unverified')
+})
+
+test('of several that are made at the same time each stands once, and the chain holds', async () => {
+  const stored = await trail()
+  const { ledger, signer } = stored
+  const other = await openSqliteLedger({ path: stored.path })
+  open.push(() => other.close())
+  for (let round = 0; round < 3; round++) {
+    await charge(stored)
+    await Promise.all([ledger, other, ledger].map((each) => makeCheckpoint({ ledger: each, signer }, T0 + 300)))
+  }
+  expect(await verified(stored.path, stored.verify)).toMatchObject({ faults: [], unwitnessed: 0 })
+})
+
+test('file: each checkpoint is a line, and those of before are there as well', async () => {
+  const stored = await trail()
+  const to = join(folder(), 'deep', 'checkpoints.jws')
+  await start(stored, { kind: 'file', to }).stop()
+  const lines = readFileSync(to, 'utf8').trimEnd().split('\n')
+  expect(lines.map(seqOf)).toEqual([1, 2, 3])
+  expect(await verified(stored.path, stored.verify, { known: lines })).toMatchObject({ faults: [], unwitnessed: 0 })
+  await charge(stored)
+  await start(stored, { kind: 'file', to }).stop()
+  expect(readFileSync(to, 'utf8').trimEnd().split('\n').map(seqOf)).toEqual([1, 2, 3, 4])
+})
+
+test('file: a line that a crash left unfinished is cut off', async () => {
+  const stored = await trail()
+  const to = join(folder(), 'checkpoints.jws')
+  writeFileSync(to, `${stored.shipped[0]}\n`)
+  appendFileSync(to, stored.shipped[1]!.slice(0, 50))
+  expect(checkpointSink({ kind: 'file', to }).newest()).toBe(stored.shipped[0])
+  await start(stored, { kind: 'file', to }).stop()
+  expect(readFileSync(to, 'utf8').trimEnd().split('\n').map(seqOf)).toEqual([1, 2, 3])
+})
+
+test('webhook: the newest at the start, then each, as application/jose', async () => {
+  const stored = await trail()
+  const { url, got } = await receiver()
+  const checkpoints = start(stored, { kind: 'webhook', to: url })
+  await until(() => got.length === 1)
+  await checkpoints.stop()
+  expect(got.map(({ method, type, body }) => [method, type, seqOf(body)])).toEqual([
+    ['POST', 'application/jose', 2],
+    ['POST', 'application/jose', 3],
+  ])
+})
+
+test('put: the newest takes the place of the one before', async () => {
+  const stored = await trail()
+  const { url, got } = await receiver()
+  await start(stored, { kind: 'put', to: url }).stop()
+  expect(got.map(({ method, body }) => [method, seqOf(body)]).at(-1)).toEqual(['PUT', 3])
+})
+
+test('a receiver that fails is tried again, nothing is lost, and its URL is not logged', async () => {
+  const stored = await trail()
+  const { url, got } = await receiver([500])
+  const checkpoints = start(stored, { kind: 'webhook', to: url })
+  await until(() => checkpoints.lines.length === 1)
+  expect(JSON.parse(checkpoints.lines[0]!)).toEqual({
+    event: 'checkpoint.not_shipped',
+    fields: { reason: 'it answered 500', milliseconds: 1000 },
+  })
+  await charge(stored)
+  await until(() => got.length === 1)
+  await checkpoints.stop()
+  expect(got.map(({ body }) => seqOf(body))).toEqual([2, 3])
+  expect(checkpoints.lines.join()).not.toContain('secret')
+})
+
+test('a receiver that cannot be reached stops neither the broker nor its end', async () => {
+  const stored = await trail()
+  const { url } = await receiver()
+  await open.pop()!()
+  const checkpoints = start(stored, { kind: 'put', to: url })
+  await until(() => checkpoints.lines.length === 1)
+  await charge(stored)
+  await checkpoints.stop()
+  expect((await stored.ledger.checkpoints(2, 10)).map(({ seq }) => seq)).toEqual([3])
+})
+
+test('checkpoints are made at the interval', async () => {
+  const stored = await trail()
+  const to = join(folder(), 'checkpoints.jws')
+  const checkpoints = start(stored, { kind: 'file', to }, 0.02)
+  await until(() => seqOf(checkpoints.sink.newest() ?? '') === 3)
+  await charge(stored)
+  await until(() => seqOf(checkpoints.sink.newest() ?? '') === 4)
+  await checkpoints.stop()
+})
+
+test('rollback: a ledger that is newer than its checkpoints is fine, with and without a file', async () => {
+  const stored = await trail()
+  const to = join(folder(), 'checkpoints.jws')
+  expect(await rollback(stored.ledger, null, stored.verify)).toBeNull()
+  expect(await rollback(stored.ledger, checkpointSink({ kind: 'file', to }), stored.verify)).toBeNull()
+  writeFileSync(to, `${stored.shipped.join('\n')}\n`)
+  expect(await rollback(stored.ledger, checkpointSink({ kind: 'file', to }), stored.verify)).toBeNull()
+})
+
+test('rollback: a ledger that was put back behind the file is refused, with what to do', async () => {
+  const stored = await trail()
+  const { ledger, signer } = stored
+  const to = join(folder(), 'checkpoints.jws')
+  const backup = join(folder(), 'backup.db')
+  tamper(stored.path, `VACUUM INTO '${backup}'`)
+  await charge(stored)
+  writeFileSync(to, `${(await makeCheckpoint({ ledger, signer }, T0 + 300))!.jws}\n`)
+  const restored = join(folder(), 'till.db')
+  copyFileSync(backup, restored)
+  chmodSync(restored, 0o600)
+  const old = await openSqliteLedger({ path: restored })
+  open.push(() => old.close())
+  const sentence = await rollback(old, checkpointSink({ kind: 'file', to }), stored.verify)
+  expect(sentence).toContain('does not hold checkpoint 3')
+  expect(sentence).toContain('till audit verify')
+})
+
+test('rollback: a chain that ends before the last checkpoint of the same ledger is refused', async () => {
+  const stored = await trail()
+  tamper(stored.path, 'UPDATE grant_states SET events = 2')
+  expect(await rollback(stored.ledger, null, stored.verify)).toMatch(/has 2 events, and a checkpoint .* says 7/)
+})
+
+test.each(['not a checkpoint\n', `${'a.b.c'}\n`])('rollback: a file of something else is refused', async (text) => {
+  const stored = await trail()
+  const to = join(folder(), 'checkpoints.jws')
+  writeFileSync(to, text)
+  expect(await rollback(stored.ledger, checkpointSink({ kind: 'file', to }), stored.verify)).toContain(
+    'no checkpoint of this broker',
+  )
+})
