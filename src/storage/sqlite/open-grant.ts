@@ -1,27 +1,16 @@
-import type { Ending, EndReason, GrantLife } from '#domain/grant.ts'
-import type { NumericDate } from '#domain/numeric-date.ts'
-import type { Chain } from '#storage/chain.ts'
+import type { EndReason } from '#domain/grant.ts'
+import type { OpenGrant } from '#storage/grant-transaction.ts'
 import type { Sql } from './store.ts'
 
-/** A grant in the hands of a transaction: its row, changed here and saved before the commit. */
-export interface OpenGrant {
-  readonly no: number
-  readonly id: string
-  readonly life: GrantLife
-  readonly chain: Chain
-  used: number
-  givenBack: number
-  /** Of the used ones: those whose request has finished. */
-  finished: number
-  activeAt: NumericDate
-  ended: Ending | null
+/** The row of a grant, with what its place in the file needs. */
+export interface StoredGrant extends OpenGrant {
   /** The `no` of the last event. */
   lastEvent: number
   /** The length of the chain when the row was read or saved: every change adds to it, so it is the row's version. */
   savedLength: number
 }
 
-export function loadGrant(sql: Sql, id: string): OpenGrant {
+export function loadGrant(sql: Sql, id: string): StoredGrant {
   const row = sql(
     `SELECT grant_no, budget, expires_at, idle_after, used, given_back, finished, active_at, ended_at, end_reason,
         events, head, last_event
@@ -50,7 +39,7 @@ export function loadGrant(sql: Sql, id: string): OpenGrant {
 }
 
 /** @throws when the row is not the one that was read: nothing may be decided by what this process remembers alone */
-export function saveGrant(sql: Sql, grant: OpenGrant): void {
+export function saveGrant(sql: Sql, grant: StoredGrant): void {
   const { changes } = sql(
     `UPDATE grant_states SET used = ?, given_back = ?, finished = ?, active_at = ?, events = ?, head = ?, last_event = ?
       WHERE grant_no = ? AND events = ?`,

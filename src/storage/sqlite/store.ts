@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { LRUCache } from 'lru-cache'
 import { type RefusalCounter, refusalCounter } from '#storage/refusal-counter.ts'
-import type { OpenGrant } from './open-grant.ts'
+import type { StoredGrant } from './open-grant.ts'
 
 /** The prepared statement of a text, prepared once. */
 export type Sql = (text: string) => StatementSync
@@ -14,7 +14,7 @@ export interface Store {
    * Grants as the last commit left them. Emptied when another process has written and when a transaction came to
    * nothing; and no grant is saved unless its row is still the one that was read.
    */
-  readonly grants: LRUCache<string, OpenGrant>
+  readonly grants: LRUCache<string, StoredGrant>
   /**
    * Requests that were charged here and have neither finished nor been given back. Not on disk: what was open when the
    * broker died may have reached the provider, so it stays spent.

@@ -1,31 +1,22 @@
 import type { AuditFact } from '#domain/audit-event.ts'
-import { type Ending, type EndReason, endReason, naturalEnd } from '#domain/grant.ts'
+import { endReason, naturalEnd } from '#domain/grant.ts'
 import type { NumericDate } from '#domain/numeric-date.ts'
 import { type Chain, link } from '#storage/chain.ts'
-import type { RefusalCounter, Refused, RefusedFact } from '#storage/refusal-counter.ts'
+import type { GrantTransaction, Unspent } from '#storage/grant-transaction.ts'
+import type { RefusalCounter, Refused } from '#storage/refusal-counter.ts'
 import { loadBrokerChain, type OpenBrokerChain, saveBrokerChain } from './broker-chain.ts'
 import { foreignEndings, type GrantEnding } from './foreign-endings.ts'
-import { loadGrant, type OpenGrant, saveGrant } from './open-grant.ts'
+import { loadGrant, type StoredGrant, saveGrant } from './open-grant.ts'
 import type { Sql, Store } from './store.ts'
 
 /** What a verb does its work with. */
-export interface Transaction {
+export interface Transaction extends GrantTransaction<StoredGrant> {
   readonly sql: Sql
-  /** A grant as time has left it: if it has expired or idled away by `now`, its ending is recorded first. */
-  grant(id: string, now: NumericDate): OpenGrant
-  /** Ends a grant that has not ended. */
-  end(grant: OpenGrant, cause: EndReason, at: NumericDate): Ending
-  append(grant: OpenGrant, fact: AuditFact, at: NumericDate): void
   appendToBroker(fact: AuditFact, at: NumericDate): void
-  /** Has a refusal of a request counted, or written before the commit. */
-  refuse(grant: OpenGrant, fact: RefusedFact, at: NumericDate): void
   /** Writes refusals that were counted and are due. */
   writeCountedRefusals(what: Parameters<RefusalCounter<string>['take']>[0]): void
   /** Writes changed grants and the broker's chain to their rows now, so that SQL sees them; else before the commit. */
   save(): void
-  openRequest(id: string): void
-  /** @returns whether the request was open */
-  closeRequest(id: string): boolean
 }
 
 /**
@@ -36,7 +27,7 @@ export interface Transaction {
  */
 export function transact<T>(store: Store, work: (transaction: Transaction) => T): { value: T; endings: GrantEnding[] } {
   const { database, sql } = store
-  const changed = new Set<OpenGrant>()
+  const changed = new Set<StoredGrant>()
   const endings: GrantEnding[] = []
   const refused: Refused<string>[] = []
   const taken: Refused<string>[] = []
@@ -61,7 +52,7 @@ export function transact<T>(store: Store, work: (transaction: Transaction) => T)
       grant.ended = { at, reason }
       transaction.append(grant, { type: 'key.ended', reason }, at)
       sql('UPDATE grant_states SET ended_at = ?, end_reason = ? WHERE grant_no = ?').run(at, reason, grant.no)
-      returnUnspent(sql, grant, { keys: reason === 'reissued' ? 1 : 0, activations: life.limit - used })
+      transaction.returnUnspent(grant, { keys: reason === 'reissued' ? 1 : 0, activations: life.limit - used })
       endings.push({ id: grant.id, ending: grant.ended })
       return grant.ended
     },
@@ -90,6 +81,11 @@ export function transact<T>(store: Store, work: (transaction: Transaction) => T)
       changed.clear()
       if (broker) saveBrokerChain(sql, broker)
     },
+    touch(grant, at) {
+      grant.activeAt = at
+      sql('UPDATE grant_states SET active_at = ? WHERE grant_no = ? AND ended_at IS NULL').run(at, grant.no)
+    },
+    returnUnspent: (grant, unspent) => returnUnspent(sql, grant, unspent),
     openRequest(id) {
       opened.add(id)
     },
@@ -145,12 +141,7 @@ export function insertEvent(sql: Sql, no: number, chain: Chain, before: number |
   return Number(row.lastInsertRowid)
 }
 
-/** Gives back to the run and the day of a grant what it was granted and will not spend. */
-export function returnUnspent(
-  sql: Sql,
-  grant: OpenGrant,
-  unspent: { readonly keys: number; readonly activations: number },
-): void {
+function returnUnspent(sql: Sql, grant: StoredGrant, unspent: Unspent): void {
   sql(
     `UPDATE allowances SET keys = keys - ?, activations = activations - ?
       FROM grants

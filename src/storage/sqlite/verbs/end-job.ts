@@ -1,6 +1,6 @@
 import { type JobName, jobKey } from '#domain/job-identity.ts'
 import type { NumericDate } from '#domain/numeric-date.ts'
-import { sha256 } from '#storage/sqlite/digest.ts'
+import { sha256 } from '#storage/digest.ts'
 import type { Transaction } from '#storage/sqlite/transaction.ts'
 
 /** Ends the keys that a job has, and remembers that it is over. */

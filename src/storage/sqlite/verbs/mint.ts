@@ -5,7 +5,7 @@ import { jobKey } from '#domain/job-identity.ts'
 import type { NumericDate } from '#domain/numeric-date.ts'
 import { scopeText } from '#domain/scope.ts'
 import { link, newChain } from '#storage/chain.ts'
-import { digestOf, sha256 } from '#storage/sqlite/digest.ts'
+import { digestOf, sha256 } from '#storage/digest.ts'
 import { insertEvent, type Transaction } from '#storage/sqlite/transaction.ts'
 import { jobHasEnded } from './end-job.ts'
 

@@ -1,21 +1,8 @@
 import { BROKER_CHAIN } from '#domain/audit-event.ts'
 import type { GrantState } from '#domain/grant.ts'
 import type { NumericDate } from '#domain/numeric-date.ts'
-import type { OpenGrant } from '#storage/sqlite/open-grant.ts'
+import { stateOf } from '#storage/grant-verbs/state.ts'
 import type { Transaction } from '#storage/sqlite/transaction.ts'
-
-/** The stored text of the grant with this key digest. */
-export function find(transaction: Transaction, keyDigest: Uint8Array): string | null {
-  return termsOf(transaction.sql('SELECT terms FROM grants WHERE key_digest = ?').get(keyDigest))
-}
-
-export function findById(transaction: Transaction, id: string): string | null {
-  return termsOf(transaction.sql('SELECT terms FROM grants WHERE id = ?').get(id))
-}
-
-export function state(transaction: Transaction, id: string, now: NumericDate): GrantState {
-  return stateOf(transaction.grant(id, now))
-}
 
 export function list(
   transaction: Transaction,
@@ -105,12 +92,4 @@ function endOf(transaction: Transaction, chain: number): Place | undefined {
 function chainOf(transaction: Transaction, id: string): number | null {
   const row = transaction.sql('SELECT no FROM grants WHERE id = ?').get(id)
   return row ? Number(row['no']) : null
-}
-
-function termsOf(row: Record<string, unknown> | undefined): string | null {
-  return row ? String(row['terms']) : null
-}
-
-function stateOf({ used, givenBack, activeAt, ended }: OpenGrant): GrantState {
-  return { used, givenBack, activeAt, ended }
 }

@@ -2,10 +2,15 @@ import type { RequestRecord } from '#broker/ports.ts'
 import { recordable } from '#domain/audit-event.ts'
 import { type Activation, activate, type DeadReason, deadReason } from '#domain/grant.ts'
 import type { NumericDate } from '#domain/numeric-date.ts'
-import type { Transaction } from '#storage/sqlite/transaction.ts'
+import type { GrantTransaction } from '#storage/grant-transaction.ts'
 
 /** Spends one activation. The row was read in this transaction, which nobody else can write beside. */
-export function charge(transaction: Transaction, id: string, request: RequestRecord, now: NumericDate): Activation {
+export function charge(
+  transaction: GrantTransaction,
+  id: string,
+  request: RequestRecord,
+  now: NumericDate,
+): Activation {
   const grant = transaction.grant(id, now)
   const answer = activate(grant.life, grant, now)
   const { provider, route } = request
@@ -26,7 +31,7 @@ export function charge(transaction: Transaction, id: string, request: RequestRec
 }
 
 /** Why a free request may not pass; `null` when it may. Spends nothing. */
-export function admitFree(transaction: Transaction, id: string, now: NumericDate): DeadReason | null {
+export function admitFree(transaction: GrantTransaction, id: string, now: NumericDate): DeadReason | null {
   const grant = transaction.grant(id, now)
   return deadReason(grant.life, grant, now)
 }

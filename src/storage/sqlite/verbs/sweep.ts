@@ -1,29 +1,6 @@
-import type { Ending, EndReason } from '#domain/grant.ts'
 import type { NumericDate } from '#domain/numeric-date.ts'
 import type { Transaction } from '#storage/sqlite/transaction.ts'
 import { forgetOldRows } from './housekeeping.ts'
-
-export function end(
-  transaction: Transaction,
-  id: string,
-  reason: EndReason,
-  now: NumericDate,
-  operator: string | undefined,
-): Ending {
-  const grant = transaction.grant(id, now)
-  if (grant.ended) return grant.ended
-  if (operator !== undefined) transaction.append(grant, { type: 'operator.revoke', operator }, now)
-  return transaction.end(grant, reason, now)
-}
-
-export function touch(transaction: Transaction, ids: readonly string[], now: NumericDate): void {
-  for (const id of ids) {
-    const grant = transaction.grant(id, now)
-    if (grant.ended || grant.activeAt >= now) continue
-    grant.activeAt = now
-    transaction.sql('UPDATE grant_states SET active_at = ? WHERE grant_no = ? AND ended_at IS NULL').run(now, grant.no)
-  }
-}
 
 /** How many grants one transaction of the sweep looks at, so that charges need not wait long for it. */
 const SWEEP_ROWS = 500

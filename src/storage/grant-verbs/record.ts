@@ -1,10 +1,10 @@
 import { type AuditFact, recordable } from '#domain/audit-event.ts'
 import type { NumericDate } from '#domain/numeric-date.ts'
-import type { Transaction } from '#storage/sqlite/transaction.ts'
+import type { GrantTransaction } from '#storage/grant-transaction.ts'
 
 export type RequestFact = Extract<AuditFact, { type: 'request.finished' | 'request.refused' }>
 
-export function record(transaction: Transaction, id: string, fact: RequestFact, now: NumericDate): void {
+export function record(transaction: GrantTransaction, id: string, fact: RequestFact, now: NumericDate): void {
   const grant = transaction.grant(id, now)
   const clean = {
     ...fact,

@@ -1,9 +1,9 @@
 import type { NumericDate } from '#domain/numeric-date.ts'
-import { returnUnspent, type Transaction } from '#storage/sqlite/transaction.ts'
+import type { GrantTransaction } from '#storage/grant-transaction.ts'
 
 /** Gives an activation back whose request is open, once. Of any other request nothing is certain. */
 export function giveBack(
-  transaction: Transaction,
+  transaction: GrantTransaction,
   id: string,
   requestId: string,
   reason: 'dns' | 'connect' | 'tls',
@@ -15,5 +15,5 @@ export function giveBack(
   grant.givenBack++
   transaction.append(grant, { type: 'activation.given_back', request_id: requestId, reason }, now)
   // What an ended key leaves unspent was returned when it ended, without this one.
-  if (grant.ended) returnUnspent(transaction.sql, grant, { keys: 0, activations: 1 })
+  if (grant.ended) transaction.returnUnspent(grant, { keys: 0, activations: 1 })
 }
