@@ -1,11 +1,11 @@
-import { type JobName, jobKey } from '#domain/job-identity.ts'
+import type { JobName } from '#domain/job-identity.ts'
 import type { NumericDate } from '#domain/numeric-date.ts'
-import { sha256 } from '#storage/digest.ts'
+import { jobDigest } from '#storage/mint-decision.ts'
 import type { Transaction } from '#storage/sqlite/transaction.ts'
 
 /** Ends the keys that a job has, and remembers that it is over. */
 export function endJob(transaction: Transaction, job: JobName, now: NumericDate): string[] {
-  const digest = sha256(jobKey(job))
+  const digest = jobDigest(job)
   transaction.sql('INSERT INTO ended_jobs VALUES (?, ?) ON CONFLICT DO NOTHING').run(digest, now)
   return transaction
     .sql('SELECT id FROM grants WHERE job_digest = ? AND replaced_by IS NULL')
@@ -19,5 +19,5 @@ export function endJob(transaction: Transaction, job: JobName, now: NumericDate)
 }
 
 export function jobHasEnded(transaction: Transaction, job: JobName): boolean {
-  return transaction.sql('SELECT 1 FROM ended_jobs WHERE job_digest = ?').get(sha256(jobKey(job))) !== undefined
+  return transaction.sql('SELECT 1 FROM ended_jobs WHERE job_digest = ?').get(jobDigest(job)) !== undefined
 }
