@@ -177,7 +177,13 @@ function refuseUpgrade(request: IncomingMessage, socket: Duplex, requestId: stri
   lines.push(`content-length: ${Buffer.byteLength(answer.body)}`, `till-request-id: ${requestId}`, 'connection: close')
   socket.on('error', () => {})
   socket.end(`${lines.join('\r\n')}\r\n\r\n${answer.body}`)
+  // No server looks after this socket any more: a client that keeps its half open would keep it, and us from stopping.
+  const timer = setTimeout(() => socket.destroy(), UPGRADE_LINGER)
+  socket.resume().once('close', () => clearTimeout(timer))
 }
+
+/** Milliseconds in which a client may read why it got no upgrade. */
+const UPGRADE_LINGER = 1_000
 
 /** `req_` and 128 random bits in hex; the source is asked for many at once. */
 function requestIds(random: Random): () => string {

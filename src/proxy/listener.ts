@@ -11,6 +11,8 @@ export const LISTENER: ServerOptions = {
   /** Longer than the proxies and clients before it keep a connection, so that it is they who close it. */
   keepAliveTimeout: 75_000,
   connectionsCheckingInterval: 1_000,
+  // The control plane has nothing to change to, and passes the wish over (RFC 9110, section 7.8).
+  shouldUpgradeCallback: (request) => !isControl(request),
 }
 
 /**
