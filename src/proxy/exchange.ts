@@ -85,7 +85,7 @@ export class Exchange implements AnswerReader {
     response.on('close', this.#closed)
     response.on('error', ignore)
     // The answer to a pipelined request has no socket yet, and so would not hear that it closes.
-    if (!response.socket) request.socket.once('close', this.#closed)
+    if (!response.socket) request.socket.setMaxListeners(0).once('close', this.#closed)
   }
 
   /** How it ended; `null` while it has not. */
@@ -238,6 +238,8 @@ export class Exchange implements AnswerReader {
 
   readonly #closed = (): void => {
     if (this.#finished) return
+    // The connection may live for long, and would remember every request that it ever brought.
+    this.request.socket.off('close', this.#closed)
     if (this.#stall) clearTimeout(this.#stall)
     this.#call?.abort()
     this.#call = null
