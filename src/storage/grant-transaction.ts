@@ -36,6 +36,11 @@ export interface GrantTransaction<G extends OpenGrant = OpenGrant> {
   closeRequest(id: string): boolean
 }
 
+export interface GrantEnding {
+  readonly id: string
+  readonly ending: Ending
+}
+
 export interface Unspent {
   readonly keys: number
   readonly activations: number

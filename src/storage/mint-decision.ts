@@ -95,8 +95,28 @@ export function refusedMintFact(grant: Grant, { code, limit }: MintObjection): A
     deny_id: `d_${grant.id.slice(2)}`,
     code,
     job: jobRecord(grant.job),
-    considered: [{ policy: grant.policy, check: limit ?? code, found: String(grant.limit) }],
+    considered: [
+      {
+        policy: grant.policy,
+        check: limit ?? code,
+        passed: false,
+        expected: EXPECTED[limit ?? code],
+        found: `a mint of ${grant.limit} activations`,
+      },
+    ],
   }
+}
+
+/** For the operator: what would have let the mint pass. */
+const EXPECTED: Readonly<Record<MintObjection['code'] | NonNullable<MintObjection['limit']>, string>> = {
+  token_replayed: 'an ID token that was not used before',
+  already_minted: 'a job that had no key under this policy',
+  job_ended: 'a job that is not over',
+  limit_exceeded: 'a mint within the limits of the policy',
+  keys_per_run: 'fewer keys of this run (limits.keys_per_run)',
+  activations_per_run: 'fewer activations of this run (limits.activations_per_run)',
+  activations_per_day: 'fewer activations of this day (limits.activations_per_day)',
+  mints_per_minute: 'at most 60 mints of this repository within a minute',
 }
 
 export function tokenDigest({ issuer, jti }: TokenUse): Uint8Array {

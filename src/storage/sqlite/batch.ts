@@ -1,17 +1,9 @@
+import { type BatchAnswer, nothing } from '#storage/call-queue.ts'
+import type { GrantEnding } from '#storage/grant-transaction.ts'
 import { faultOf } from './faults.ts'
-import type { GrantEnding } from './foreign-endings.ts'
 import type { Store } from './store.ts'
 import { CommitFailed, type Transaction, transact } from './transaction.ts'
 import { type Call, verbs } from './verbs.ts'
-
-/** What the calls of a batch came to, in their order. */
-export interface BatchAnswer {
-  readonly results: readonly unknown[]
-  /** By index: the calls that came to nothing, and why. */
-  readonly failures: readonly (readonly [index: number, why: string])[]
-  /** Why nothing may be written any more, until the process starts again. */
-  readonly broken: string | null
-}
 
 interface BatchRun {
   readonly answer: BatchAnswer
@@ -37,8 +29,7 @@ export function runBatch(store: Store, calls: readonly Call[]): BatchRun {
 
 /** A batch that came to nothing. */
 export function refused(calls: readonly Call[], why: string, isBroken = true): BatchRun {
-  const failures = calls.map((_, index) => [index, why] as const)
-  return { answer: { results: [], failures, broken: isBroken ? why : null }, endings: [] }
+  return { answer: nothing(calls, why, isBroken ? why : null), endings: [] }
 }
 
 function runEach(store: Store, calls: readonly Call[]): BatchRun {

@@ -1,11 +1,6 @@
 import type { AuditEvent } from '#domain/audit-event.ts'
-import type { Ending } from '#domain/grant.ts'
+import type { GrantEnding } from '#storage/grant-transaction.ts'
 import { dataVersion, lastEvent, type Store } from './store.ts'
-
-export interface GrantEnding {
-  readonly id: string
-  readonly ending: Ending
-}
 
 /**
  * Looks whether another process has written since this one last looked. If so, what was read before is forgotten.
