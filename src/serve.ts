@@ -12,6 +12,7 @@ import { tokenVerifier } from '#oidc/verify-id-token.ts'
 import { dataPlane } from '#proxy/data-plane.ts'
 import { publicListener } from '#proxy/listener.ts'
 import { every } from './serve/every.ts'
+import { startGitHub } from './serve/github.ts'
 import { closeServer, listen } from './serve/listening.ts'
 import { type OpenLedger, openLedger } from './serve/open-ledger.ts'
 import { clockIsNotBehind, inspectorIsClosed, ledgerIsNotBehind } from './serve/self-checks.ts'
@@ -92,12 +93,14 @@ async function start(config: Config, opened: OpenLedger, log: Log, clock: Clock)
   const { issuersWithoutKeys } = verifier
   const partThatFails = readiness({ ...ports, issuers: () => issuers().length, issuersWithoutKeys })
   const data = dataPlane(ports)
+  const github = startGitHub({ ledger, clock, log, config: () => settings.config })
   const control = controlPlane({
     ...ports,
     publicUrl: config.publicUrl,
     audience: config.audience,
     version,
-    commentBy: 'action',
+    commentBy: github.commentBy,
+    webhook: github.webhook,
     stopping: () => isStopping,
     unready: async () => (isStopping ? 'stopping' : partThatFails()),
   })
@@ -125,6 +128,7 @@ async function start(config: Config, opened: OpenLedger, log: Log, clock: Clock)
     await closeServer(server, Math.min(graceMilliseconds, LAST_ANSWERS_MILLISECONDS))
     stopSweeping()
     stopRefreshing()
+    await github.stop()
     await checkpoints.stop()
     await opened.close()
     log.info('broker.stopped')

@@ -192,6 +192,21 @@ export interface GrantRow {
   readonly state: GrantState
 }
 
+/** What GitHub delivers to a webhook: headers as they came, `null` where one is missing, and the raw body. */
+export interface WebhookDelivery {
+  /** `X-Hub-Signature-256`. */
+  readonly signature: string | null
+  /** `X-GitHub-Delivery`. */
+  readonly id: string | null
+  /** `X-GitHub-Event`. */
+  readonly event: string | null
+  readonly contentType: string | null
+  readonly body: Uint8Array
+}
+
+/** @returns `null` when the delivery is GitHub's, whether it led to something or not */
+export type WebhookReceiver = (delivery: WebhookDelivery) => Promise<Refusal | null>
+
 /** What a request was, as it stands in its events. */
 export interface RequestRecord {
   readonly requestId: string

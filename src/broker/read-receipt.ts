@@ -6,6 +6,7 @@ import type { Ports } from './ports.ts'
 
 export interface SignedReceipt {
   readonly kind: 'receipt'
+  readonly grant: Grant
   readonly receipt: Receipt
   /** The same, as a compact JWS. */
   readonly jws: string
@@ -29,5 +30,5 @@ export async function signedReceipt(broker: Pick<Ports, 'ledger' | 'signer'>, gr
   const account = receiptOf()
   for await (const { event, hash } of broker.ledger.events(grant.id)) account.add(event, hash)
   const receipt = account.receipt()
-  return { kind: 'receipt', receipt, jws: await broker.signer.sign(receipt) }
+  return { kind: 'receipt', grant, receipt, jws: await broker.signer.sign(receipt) }
 }

@@ -19,7 +19,7 @@ export function mintAnswer(control: ControlOptions, { grant, key, unit }: Minted
     activations: grant.limit,
     expires_at: grant.expiresAt,
     scope: scopeText(grant.scope),
-    comment_by: control.commentBy,
+    comment_by: control.commentBy(grant.job),
     job: { repository, repository_id, run_id, run_attempt, check_run_id },
     ...(unit === 'run_attempt' && { budget_unit: unit }),
   }
@@ -37,8 +37,8 @@ export function selfAnswer(control: ControlOptions, { grant, state }: LivingKey)
   }
 }
 
-export function receiptAnswer(control: ControlOptions, { receipt, jws }: SignedReceipt): ReceiptAnswer {
-  return { receipt, jws, comment_by: control.commentBy }
+export function receiptAnswer(control: ControlOptions, { receipt, jws, grant }: SignedReceipt): ReceiptAnswer {
+  return { receipt, jws, comment_by: control.commentBy(grant.job) }
 }
 
 /** What each provider's main SDK expects as its base URL. A provider that the configuration lost has none. */

@@ -10,6 +10,7 @@ import { describeOwnKey, mintKey, revokeKey, showReceipt } from './keys.ts'
 import { send } from './problem.ts'
 import { ClientGone, hasBody, readBody } from './read-body.ts'
 import { malformed } from './request-form.ts'
+import { receiveWebhook } from './webhook.ts'
 import { discover, publicKeys } from './well-known.ts'
 
 /** One thing that the control plane does, and what its caller has to show. */
@@ -18,6 +19,8 @@ type Row = {
     readonly method: 'GET' | 'POST' | 'DELETE'
     readonly path: string
     readonly authentication: A
+    /** Which limit its body has; `bodyBytes` unless said otherwise. */
+    readonly body?: 'webhookBytes'
     readonly handle: (call: Call<ProofFor[A]>) => Promise<Outcome>
   }
 }[keyof ProofFor]
@@ -31,6 +34,13 @@ const routes: readonly Row[] = [
   { method: 'POST', path: '/v1/keys', authentication: 'ID token', handle: mintKey },
   { method: 'GET', path: '/v1/keys/self', authentication: 'key', handle: describeOwnKey },
   { method: 'DELETE', path: '/v1/keys/:id', authentication: 'key or ID token', handle: revokeKey },
+  {
+    method: 'POST',
+    path: '/v1/webhooks/github',
+    authentication: 'signature',
+    body: 'webhookBytes',
+    handle: receiveWebhook,
+  },
   { method: 'GET', path: '/v1/keys/:id/receipt', authentication: 'key or ID token', handle: showReceipt },
 ]
 
@@ -67,7 +77,8 @@ function refuseMalformed({ targetBytes }: ControlLimits): RequestHandler {
 /** The whole request is read first, so that no answer leaves bytes of it behind; then the row is served. */
 function serveRow(row: Row, control: ControlOptions, limits: ControlLimits): RequestHandler {
   return async (request, response) => {
-    const body = row.method === 'POST' ? await readBody(request, limits) : noBody(request)
+    const bodyBytes = limits[row.body ?? 'bodyBytes']
+    const body = row.method === 'POST' ? await readBody(request, { ...limits, bodyBytes }) : noBody(request)
     send(response, isRefusal(body) ? body : await outcomeOf(row, control, request, body))
   }
 }
@@ -88,6 +99,7 @@ async function outcomeOf<A extends keyof ProofFor>(
     id,
     body,
     idempotencyKey,
+    headers: request.headers,
   })
 }
 

@@ -11,6 +11,8 @@ export interface ProofFor {
   readonly key: KeyProof
   readonly 'ID token': TokenProof
   readonly 'key or ID token': Proof
+  /** Over the body, so that the handler looks at it. */
+  readonly signature: null
 }
 
 /**
@@ -30,6 +32,7 @@ export const authentication: {
     return proof?.kind === 'token' ? proof : TOKEN_INVALID
   },
   'key or ID token': (authorization) => bearer(authorization) ?? KEY_INVALID,
+  signature: () => null,
 }
 
 /** RFC 6750, section 2.1, and RFC 9110, section 11.1: the scheme's case does not matter. */

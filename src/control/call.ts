@@ -1,5 +1,7 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Proof } from '#broker/find-grant.ts'
-import type { Ports } from '#broker/ports.ts'
+import type { Ports, WebhookReceiver } from '#broker/ports.ts'
+import type { Job } from '#domain/job-identity.ts'
 import type { Refusal } from '#domain/refusal.ts'
 
 /** What the control plane is made of, beyond the ports of the verbs. */
@@ -10,8 +12,10 @@ export interface ControlOptions extends Ports {
   readonly audience: string
   /** Of Till, such as `0.1.0`. */
   readonly version: string
-  /** Who writes the comment on the pull request. */
-  readonly commentBy: 'broker' | 'action'
+  /** Who writes the comment on the pull request of a job. */
+  readonly commentBy: (job: Job) => 'broker' | 'action'
+  /** Takes what GitHub delivers to the webhook. */
+  readonly webhook: WebhookReceiver
   /** Names the part of the broker that is not ready now; `null` when all are. Asked for each `GET /readyz`. */
   readonly unready: () => Promise<string | null>
   /** Whether the broker was told to stop: it mints no more, and what takes power away still works. */
@@ -23,6 +27,8 @@ export interface ControlOptions extends Ports {
 export interface ControlLimits {
   /** Bytes of the body of a mint. */
   readonly bodyBytes: number
+  /** Bytes of what GitHub delivers: a `workflow_job` is some 30 KiB. */
+  readonly webhookBytes: number
   /** Bytes of the request target. */
   readonly targetBytes: number
   /** Milliseconds from the head of a request to the end of its body. */
@@ -30,7 +36,12 @@ export interface ControlLimits {
 }
 
 /** The contract's, section 9. */
-export const CONTROL_LIMITS: ControlLimits = { bodyBytes: 16_384, targetBytes: 4096, bodyTime: 30_000 }
+export const CONTROL_LIMITS: ControlLimits = {
+  bodyBytes: 16_384,
+  webhookBytes: 1_048_576,
+  targetBytes: 4096,
+  bodyTime: 30_000,
+}
 
 /** One request whose sender has shown what its route asks for. */
 export interface Call<P extends Proof | null> {
@@ -41,6 +52,7 @@ export interface Call<P extends Proof | null> {
   /** Complete, and empty for methods without one. */
   readonly body: Uint8Array
   readonly idempotencyKey: string | null
+  readonly headers: IncomingHttpHeaders
 }
 
 /** What a handler found: an answer, or a refusal that becomes one. */

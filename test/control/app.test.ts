@@ -105,7 +105,7 @@ test.each([
   '/V1/keys',
   '/v1%2fkeys',
   '/v1/keys/self/',
-  '/v1/webhooks/github',
+  '/v1/webhooks/gitlab',
   '/',
 ])('404 not_found at %s: paths are exact', async (path) => {
   expect(await get(path)).toMatch(/^HTTP\/1\.1 404 .*"code":"not_found"/s)
