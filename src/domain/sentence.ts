@@ -1,3 +1,4 @@
+import { recordable } from './audit-event.ts'
 import type { DeadReason, Grant } from './grant.ts'
 
 /** What the data plane says to people. Each says what happened, with its names and numbers, and what can be done. */
@@ -35,11 +36,11 @@ export function deadKey(code: DeadReason, grant: Pick<Grant, 'id' | 'limit' | 'p
 export function outsideScope(holder: Holder, asked: Asked, what: 'provider' | 'route'): string {
   return what === 'provider'
     ? `Provider "${asked.provider}" is outside the scope of key ${holder.id} (policy "${holder.policy}"). Ask for it with provider:, or add it to the policy.`
-    : `${printable(asked.route)} of provider "${asked.provider}" is outside the scope of key ${holder.id} (policy "${holder.policy}"). Add the route to the policy, and to routes: if the job names any.`
+    : `${recordable(asked.route)} of provider "${asked.provider}" is outside the scope of key ${holder.id} (policy "${holder.policy}"). Add the route to the policy, and to routes: if the job names any.`
 }
 
 export function modelOutsideScope(holder: Pick<Grant, 'id' | 'policy' | 'scope'>, asked: Asked): string {
-  const named = asked.model === null ? 'A request that names no model' : `Model "${printable(asked.model)}"`
+  const named = asked.model === null ? 'A request that names no model' : `Model "${recordable(asked.model)}"`
   const allowed = holder.scope.models ?? []
   const some = allowed.slice(0, 8).join(', ') + (allowed.length > 8 ? ', …' : '')
   return `${named} is outside the scope of key ${holder.id} at provider "${asked.provider}" (policy "${holder.policy}"). Use one of ${some}, or add the model to the policy.`
@@ -86,10 +87,4 @@ export function providerFailed(provider: string): string {
 
 export function providerTimeout(provider: string, milliseconds: number): string {
   return `Provider "${provider}" did not answer within ${milliseconds / 1000} s. The request was sent and counts. Try again if an activation is left.`
-}
-
-/** A text of the client's, fit for a sentence. */
-function printable(text: string): string {
-  const cut = text.length > 120 ? `${text.slice(0, 119)}…` : text
-  return cut.toWellFormed().replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '\ufffd')
 }

@@ -83,8 +83,9 @@ async function pass(plane: Plane, exchange: Exchange): Promise<void> {
   if (target.kind === 'refused') return exchange.refuse(target)
   const key = presentedKey(request.rawHeaders)
   if (key.kind === 'refused') return exchange.refuse(key)
+  if (!isKey(key.text)) return exchange.refuse(UNKNOWN_KEY)
   if (request.url!.includes(key.text)) return exchange.refuse(KEY_IN_TARGET)
-  const grant = isKey(key.text) ? await plane.ledger.find(plane.digest(key.text)) : null
+  const grant = await plane.ledger.find(plane.digest(key.text))
   if (!grant) return exchange.refuse(UNKNOWN_KEY)
   // Whoever went away by now must not count as open: nothing would tell that it ended.
   if (exchange.isOver) return
