@@ -23,9 +23,10 @@ export { exportChain, exportTrail } from '#audit/export-trail.ts'
 export { operatorLog } from '#audit/log.ts'
 export { makeCheckpoint } from '#audit/make-checkpoint.ts'
 export { openExport } from '#audit/open-export.ts'
+export { receiptOfChain } from '#audit/receipt-of-chain.ts'
 export { type TrailReport, type VerifySignature, verifyTrail } from '#audit/verify-trail.ts'
 export type { AuditTrail, GrantRow, Ledger, Log } from '#broker/ports.ts'
-export { openLedger } from './serve/open-ledger.ts'
+export { type OpenLedger, openLedger } from './serve/open-ledger.ts'
 export { StartError } from './serve/start-error.ts'
 
 export interface Broker {

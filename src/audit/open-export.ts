@@ -1,13 +1,15 @@
 import { createReadStream } from 'node:fs'
 import type { AuditTrail } from '#broker/ports.ts'
-import type { ChainHead, Witness } from '#domain/audit-chain.ts'
+import type { ChainFault, ChainHead, Witness } from '#domain/audit-chain.ts'
 import type { TrailRecord } from '#domain/audit-trail.ts'
 import { CHECKPOINT_CHAIN } from '#domain/checkpoint.ts'
+import type { Receipt } from '#domain/receipt.ts'
+import type { VerifySignature } from './verify-trail.ts'
 
-/** An export as a trail. The file is read twice: its witnesses come last. */
+/** An export as a trail. The file is read twice: what its ends are verified by comes last. */
 export interface ExportedTrail extends AuditTrail {
-  /** The receipts in it, as compact JWS. */
-  readonly receipts: readonly string[]
+  /** What is wrong with the last lines. */
+  readonly faults: readonly ChainFault[]
 }
 
 /** Bytes of one line. An event has far less; the heads of a checkpoint may have more. */
@@ -16,40 +18,62 @@ const LONGEST_LINE = 64 * 1024 * 1024
 /**
  * Opens what `till audit export` has written.
  *
- * @param receiptHead tells the head that a receipt's JWS vouches for, once its signature was verified; `null`: none
  * @throws an error of the file system
  */
-export async function openExport(path: string, receiptHead: (jws: string) => ChainHead | null): Promise<ExportedTrail> {
+export async function openExport(path: string, verify: VerifySignature): Promise<ExportedTrail> {
   const witnesses = new Map<string, Witness[]>()
   const stored: { seq: number; jws: string; heads: ChainHead[] }[] = []
-  const receipts: string[] = []
-  const vouch = ({ chain, seq, hash }: ChainHead, by: string) => {
-    const known = witnesses.get(chain)
-    if (known) known.push({ seq, hash, by })
-    else witnesses.set(chain, [{ seq, hash, by }])
-  }
+  const faults: ChainFault[] = []
+  let closings = 0
   for await (const line of lines(path)) {
     const closing = closingOf(line)
-    if (closing?.kind === 'checkpoint') {
+    if (!closing) continue
+    closings++
+    if (closing.kind === 'checkpoint') {
       stored.push(closing)
-      for (const head of closing.heads) vouch(head, `checkpoint ${closing.seq}`)
-    }
-    if (closing?.kind === 'receipt') {
-      receipts.push(closing.jws)
-      const head = receiptHead(closing.jws)
-      if (head) vouch(head, 'its receipt')
+      for (const head of closing.heads) vouch(witnesses, head, `checkpoint ${closing.seq}`)
+    } else {
+      const head = headOfReceipt(verify(closing.jws))
+      if ('reason' in head) faults.push(badReceipt(closing.chain, head.reason))
+      else vouch(witnesses, head, 'its receipt')
     }
   }
+  if (closings === 0) faults.push(CUT_OFF)
   for (const list of witnesses.values()) list.sort((a, b) => a.seq - b.seq)
 
   return {
-    receipts,
+    faults,
     async *checkpoints() {
       yield* stored
     },
     records: (only) => records(path, witnesses, only),
     async close() {},
   }
+}
+
+function vouch(witnesses: Map<string, Witness[]>, { chain, seq, hash }: ChainHead, by: string): void {
+  const known = witnesses.get(chain)
+  if (known) known.push({ seq, hash, by })
+  else witnesses.set(chain, [{ seq, hash, by }])
+}
+
+/** What a receipt says of its chain's end; or why it says nothing. */
+export function headOfReceipt(read: ReturnType<VerifySignature>): ChainHead | { readonly reason: string } {
+  if (read.kind === 'unverified') return { reason: read.reason }
+  const { key_id: chain, audit } = read.payload as Receipt
+  return { chain, seq: audit.events, hash: audit.head }
+}
+
+function badReceipt(chain: string, found: string): ChainFault {
+  return { kind: 'changed', chain, seq: 1, expected: 'a receipt that this broker signed', found }
+}
+
+const CUT_OFF: ChainFault = {
+  kind: 'truncated',
+  chain: CHECKPOINT_CHAIN,
+  seq: 1,
+  expected: 'the export to end with checkpoints or a receipt',
+  found: 'neither, so that nothing shows whether it was cut off',
 }
 
 async function* records(
@@ -84,7 +108,7 @@ async function* records(
 
 type Closing =
   | { readonly kind: 'checkpoint'; readonly seq: number; readonly jws: string; readonly heads: ChainHead[] }
-  | { readonly kind: 'receipt'; readonly jws: string }
+  | { readonly kind: 'receipt'; readonly chain: string; readonly jws: string }
 
 const CHECKPOINT_MARK = Buffer.from(`"chain":"${CHECKPOINT_CHAIN}"`)
 const RECEIPT_MARK = Buffer.from('"type":"receipt"}')
@@ -110,8 +134,8 @@ function checkpointLine(line: Buffer): Closing | null {
 }
 
 function receiptLine(line: Buffer): Closing | null {
-  const jws = parsed(line)?.['jws']
-  return typeof jws === 'string' ? { kind: 'receipt', jws } : null
+  const { chain, jws } = parsed(line) ?? {}
+  return typeof chain === 'string' && typeof jws === 'string' ? { kind: 'receipt', chain, jws } : null
 }
 
 function parsed(line: Buffer): Record<string, unknown> | null {

@@ -12,10 +12,10 @@ import {
 } from '#domain/checkpoint.ts'
 import { checkpointOf, sha256 } from './make-checkpoint.ts'
 
-/** Verifies a compact JWS of the broker, of a type. */
+/** Verifies a compact JWS of the broker; a receipt's, unless another `typ` is said. */
 export type VerifySignature = (
   jws: string,
-  type: string,
+  type?: string,
 ) => { readonly kind: 'verified'; readonly payload: unknown } | { readonly kind: 'unverified'; readonly reason: string }
 
 /** What was verified, and everything that is wrong with it. It holds if there is no fault. */

@@ -94,9 +94,7 @@ async function deny(
       deny_id: denyId,
       code: 'policy_denied',
       job: jobRecord(caller.job),
-      considered: trace
-        .filter((result) => !result.passed)
-        .map(({ policy, check, found }) => ({ policy, check, found: recordable(found) })),
+      considered: recordedChecks(trace),
     },
     now: broker.clock(),
   })
@@ -105,6 +103,20 @@ async function deny(
   broker.log.warn('mint.refused', { code: 'policy_denied', deny_id: denyId, repository_id: caller.job.repositoryId })
   const remedy = `The operator sees the whole decision with \`till policy explain ${denyId}\``
   return refusal('policy_denied', `${sentence} ${remedy} (policy_denied).`)
+}
+
+/** Rows of one event; a broker of many teams has many policies. */
+const MOST_CHECKS = 200
+
+/** Every check of the policies that are about the repository; of the others, that they are not. */
+function recordedChecks(trace: readonly CheckResult[]): CheckResult[] {
+  const isId = ({ check }: CheckResult) => check === 'repository_id' || check === 'repository_owner_id'
+  const foreign = new Set(trace.filter((result) => isId(result) && !result.passed).map(({ policy }) => policy))
+  return trace
+    .filter((result) => !foreign.has(result.policy) || (isId(result) && !result.passed))
+    .sort((a, b) => Number(foreign.has(a.policy)) - Number(foreign.has(b.policy)))
+    .slice(0, MOST_CHECKS)
+    .map((result) => ({ ...result, expected: recordable(result.expected), found: recordable(result.found) }))
 }
 
 const TOKEN_REPLAYED = refusal(
@@ -133,24 +145,28 @@ const LIMITS: Readonly<Record<Limit, { readonly what: string; readonly retryAfte
   mints_per_minute: { what: 'this repository has asked for more than 60 keys within a minute', retryAfter: 60 },
 }
 
-function limitExceeded(limit: Limit): Refusal {
+function limitExceeded(limit: Limit, explained = ''): Refusal {
   const { what, retryAfter } = LIMITS[limit]
-  const remedy = retryAfter === undefined ? 'Ask for fewer activations, or raise the limit.' : 'Wait a minute.'
+  const remedy =
+    retryAfter === undefined ? `Ask for fewer activations, or raise the limit.${explained}` : 'Wait a minute.'
   return refusal('limit_exceeded', `Cannot mint a key: ${what}. ${remedy}`, retryAfter)
 }
 
 function refusedByLedger(outcome: Extract<MintOutcome, { kind: 'refused' }>, grant: Grant): Refusal {
   const unit = budgetUnit(grant.job) === 'job' ? 'job' : 'attempt of the run'
+  // The ledger has recorded it under the id that the grant would have had.
+  const explained = ` The operator sees more with \`till policy explain d_${grant.id.slice(2)}\`.`
   const answers: Readonly<Record<typeof outcome.code, () => Refusal>> = {
     token_replayed: () => TOKEN_REPLAYED,
     already_minted: () =>
       refusal(
         'already_minted',
         `Cannot mint a key: this ${unit} already has, or had, its key under policy "${grant.policy}", and it gets one. ` +
-          'Use the outputs of the step that minted it; if no step of yours did, another one in this job took it.',
+          'Use the outputs of the step that minted it; if no step of yours did, another one in this job took it.' +
+          explained,
       ),
     job_ended: () => refusal('job_ended', 'Cannot mint a key: this job is over, so it needs none.'),
-    limit_exceeded: () => limitExceeded(outcome.limit ?? 'keys_per_run'),
+    limit_exceeded: () => limitExceeded(outcome.limit ?? 'keys_per_run', explained),
   }
   return answers[outcome.code]()
 }

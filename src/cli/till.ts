@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
+import { auditCommand } from './commands/audit.ts'
 import { checkCommand } from './commands/check.ts'
 import { credentialCommand } from './commands/credential.ts'
 import { initCommand } from './commands/init.ts'
 import { keysCommand } from './commands/keys.ts'
 import { policyCommand } from './commands/policy.ts'
+import { receiptCommand } from './commands/receipt.ts'
 import { serveCommand } from './commands/serve.ts'
 import { faultText, WrongUse } from './failure.ts'
 
@@ -26,6 +28,8 @@ for (const command of [
   keysCommand(),
   policyCommand(),
   credentialCommand(),
+  auditCommand(),
+  receiptCommand(),
 ])
   till.addCommand(command)
 settle(till)

@@ -38,8 +38,14 @@ export type AuditFact =
       readonly deny_id: string
       readonly code: RefusalCode
       readonly job: JobRecord
-      /** One line a policy that was considered: what it objected to. Operators only. */
-      readonly considered: readonly { readonly policy: string; readonly check: string; readonly found: string }[]
+      /** The checks of the policies that were considered. Operators only: `expected` holds the policy's own values. */
+      readonly considered: readonly {
+        readonly policy: string
+        readonly check: string
+        readonly passed: boolean
+        readonly expected: string
+        readonly found: string
+      }[]
     }
   | {
       readonly type: 'activation'

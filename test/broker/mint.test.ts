@@ -121,8 +121,25 @@ test('policy_denied is recorded under the id that its sentence names, with what 
     deny_id: denyId,
     code: 'policy_denied',
     job: { repository_id: '101', event_name: 'issue_comment' },
-    considered: [{ policy: 'review', check: 'event_name', found: 'issue_comment' }],
+    considered: [
+      { policy: 'review', check: 'repository_id', passed: true, expected: '101', found: '101' },
+      { policy: 'review', check: 'event_name', passed: false, found: 'issue_comment' },
+      { policy: 'review', check: 'providers', passed: true },
+    ],
   })
+})
+
+test('of policies that are about other repositories it is recorded only that they are', async () => {
+  world.policies = [policy({ name: 'theirs', repositoryIds: ['202'] }), policy()]
+  await mint(world, caller({ event_name: 'issue_comment' }), ask, null)
+  const [event] = await brokerEvents()
+  const considered = event?.type === 'mint.refused' ? event.considered : []
+  expect(considered.map((check) => `${check.policy} ${check.check}`)).toEqual([
+    'review repository_id',
+    'review event_name',
+    'review providers',
+    'theirs repository_id',
+  ])
 })
 
 test('an outsider is told neither policies nor what they want (CVE-2026-105770 of octo-sts)', async () => {

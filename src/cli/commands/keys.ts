@@ -1,11 +1,11 @@
 import { userInfo } from 'node:os'
 import { Command } from 'commander'
-import { loadConfig } from '#cli/config-file.ts'
-import { Failure, WrongUse } from '#cli/failure.ts'
+import { Failure } from '#cli/failure.ts'
+import { keyId } from '#cli/key-id.ts'
 import { receiptText } from '#cli/receipt-text.ts'
 import { columns, instant } from '#cli/text.ts'
+import { withLedger } from '#cli/with-ledger.ts'
 import { type EndReason, type Grant, naturalEnd } from '#domain/grant.ts'
-import { KEY_ID } from '#domain/key.ts'
 import { receiptOf } from '#domain/receipt.ts'
 import type { GrantRow, Ledger } from '#serve.ts'
 
@@ -17,20 +17,20 @@ export function keysCommand(): Command {
     .description('the keys that are alive, newest first')
     .option('--all', 'those that have ended as well')
     .option('--json', 'print a JSON array')
-    .action((options: ListOptions, command: Command) => withLedger(command, (ledger) => list(ledger, options)))
+    .action((options: ListOptions, command: Command) => print(command, (ledger) => list(ledger, options)))
   keys
     .command('show')
     .description('the receipt of a key, alive or ended')
     .argument('<id>', 'the id of the key, k_…', keyId)
     .option('--json', 'print the receipt as JSON')
     .action((id: string, options: JsonOption, command: Command) =>
-      withLedger(command, (ledger) => show(ledger, id, options)),
+      print(command, (ledger) => show(ledger, id, options)),
     )
   keys
     .command('revoke')
     .description('end a key; a running broker refuses it and cuts its open streams')
     .argument('<id>', 'the id of the key, k_…', keyId)
-    .action((id: string, _, command: Command) => withLedger(command, (ledger) => revoke(ledger, id)))
+    .action((id: string, _, command: Command) => print(command, (ledger) => revoke(ledger, id)))
   return keys
 }
 
@@ -41,21 +41,10 @@ interface ListOptions extends JsonOption {
   readonly all?: boolean
 }
 
-/** Who gives a key instead of its id must not find it in a log. */
-function keyId(text: string): string {
-  if (KEY_ID.test(text)) return text
-  throw new WrongUse('Cannot look this up: expected the id of a key, k_ and 22 letters and digits, not the key itself.')
-}
-
-async function withLedger(command: Command, act: (ledger: Ledger) => Promise<string>): Promise<void> {
-  const config = loadConfig(command.optsWithGlobals()['config'], 'master_key')
-  const { openLedger } = await import('#serve.ts')
-  const opened = await openLedger(config)
-  try {
-    process.stdout.write(`${await act(opened.ledger)}\n`)
-  } finally {
-    await opened.close()
-  }
+function print(command: Command, act: (ledger: Ledger) => Promise<string>): Promise<void> {
+  return withLedger(command, async ({ ledger }) => {
+    process.stdout.write(`${await act(ledger)}\n`)
+  })
 }
 
 async function list(ledger: Ledger, { all, json }: ListOptions): Promise<string> {

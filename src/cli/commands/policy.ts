@@ -1,16 +1,17 @@
 import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
+import { checksText } from '#cli/checks-text.ts'
+import { explain } from '#cli/commands/policy-explain.ts'
 import { loadConfig } from '#cli/config-file.ts'
 import { Failure } from '#cli/failure.ts'
-import { columns } from '#cli/text.ts'
 import type { Config } from '#config.ts'
 import { type Ask, type CheckResult, decide, type Terms } from '#domain/decide.ts'
 import { type Claims, type Job, jobIdentity } from '#domain/job-identity.ts'
 import { scopeText } from '#domain/scope.ts'
 
-/** `till policy test`: what the policies say of a job, without a broker, a token or a key. */
+/** `till policy test|explain`: what the policies say of a job, without a key; what they said of one that was refused. */
 export function policyCommand(): Command {
-  const policy = new Command('policy').description('try policies')
+  const policy = new Command('policy').description('try policies, and explain what they refused')
   policy
     .command('test')
     .description("what the policies give to a job with these claims, and every check's reason")
@@ -23,6 +24,12 @@ export function policyCommand(): Command {
     .action((options: TestOptions, command: Command) =>
       test(loadConfig(command.optsWithGlobals()['config'], 'none'), options),
     )
+  policy
+    .command('explain')
+    .description('every check of a mint that was refused, as it was decided')
+    .argument('<deny-id>', 'd_…, as the refusal names it')
+    .option('--json', 'print the recorded event as JSON')
+    .action(explain)
   return policy
 }
 
@@ -133,15 +140,8 @@ function readClaims(file: string): Claims {
 }
 
 function verdictText(verdict: Verdict): string {
-  const rows = verdict.checks.map(({ policy, check, passed, expected, found }) => [
-    passed ? 'pass' : 'FAIL',
-    policy,
-    check,
-    `found ${found}`,
-    `expected ${expected}`,
-  ])
   return [
-    columns(rows),
+    checksText(verdict.checks),
     ...(verdict.decision === 'allowed' ? allowance(verdict) : ['Denied: no policy allows it.']),
   ].join('\n')
 }

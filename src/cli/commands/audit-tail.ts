@@ -1,0 +1,71 @@
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Command } from 'commander'
+import { WrongUse } from '#cli/failure.ts'
+import { columns, instant } from '#cli/text.ts'
+import { withLedger } from '#cli/with-ledger.ts'
+import type { AuditEvent } from '#domain/audit-event.ts'
+
+interface TailOptions {
+  readonly lines: string
+  readonly json?: boolean
+}
+
+/** How often to look for new events. Milliseconds. */
+const POLL = 500
+const PAGE = 1000
+
+/** Goes on until it is interrupted. */
+export async function auditTail({ lines, json }: TailOptions, command: Command): Promise<void> {
+  if (!/^[0-9]{1,4}$/.test(lines)) throw new WrongUse('Cannot show that many: -n takes a number from 0 to 9999.')
+  const stopping = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort())
+  process.stdout.once('error', () => stopping.abort())
+
+  await withLedger(command, async ({ ledger }) => {
+    // At least one is read, to know from where to go on.
+    const last = await ledger.newEvents(null, Math.max(1, Number(lines)))
+    let position = last.at(-1)?.position ?? 0
+    let events = Number(lines) === 0 ? [] : last
+    for (;;) {
+      for (const { text } of events)
+        if (!process.stdout.write(`${json ? text : line(JSON.parse(text) as AuditEvent)}\n`))
+          await Promise.race([once(process.stdout, 'drain'), once(stopping.signal, 'abort')])
+      if (events.length < PAGE) await sleep(POLL, undefined, { signal: stopping.signal }).catch(() => {})
+      if (stopping.signal.aborted) return
+      events = await ledger.newEvents(position, PAGE)
+      position = events.at(-1)?.position ?? position
+    }
+  })
+}
+
+/** Such as `2026-11-20 14:03:07Z  k_…  activation  POST /v1/responses gpt-5-mini, the 3rd`. */
+function line(event: AuditEvent): string {
+  return columns([[instant(event.at), event.chain.padEnd(24), event.type.padEnd(20), details(event)]])
+}
+
+function details(event: AuditEvent): string {
+  switch (event.type) {
+    case 'key.minted':
+      return `${event.limit} for ${event.job.repository}, policy ${event.policy}`
+    case 'mint.refused':
+      return `${event.code} for ${event.job.repository}, ${event.deny_id}`
+    case 'activation':
+      return words(`#${event.used}`, event.provider, event.route, event.model)
+    case 'request.refused':
+      return words(event.code, event.provider, event.route, event.model, event.count > 1 ? `× ${event.count}` : null)
+    case 'request.finished':
+      return words(event.outcome, event.status, event.provider, event.route, `${Math.round(event.milliseconds)} ms`)
+    case 'activation.given_back':
+    case 'key.ended':
+      return event.reason
+    case 'operator.revoke':
+      return event.operator
+    default:
+      return ''
+  }
+}
+
+function words(...parts: readonly (string | number | null)[]): string {
+  return parts.filter((part) => part !== null).join(' ')
+}
