@@ -4,6 +4,13 @@ export type ModelInBody =
   | { readonly kind: 'refused'; readonly fault: string }
 
 export const MAX_JSON_DEPTH = 64
+/** Members of the body itself. No API takes as many. */
+export const MAX_MEMBERS = 1_000
+/**
+ * Objects, lists, members and elements in all of it. Bytes are not what a body costs to read: 8 MiB of empty lists take
+ * a second in which the broker does nothing else, and 8 MiB of text a hundredth of that.
+ */
+export const MAX_PARTS = 250_000
 
 /** `application/json`, in UTF-8 if it says so. */
 export const JSON_TYPE = /^application\/json[\t ]*(?:;[\t ]*charset[\t ]*=[\t ]*"?utf-8"?[\t ]*)?$/i
@@ -40,6 +47,7 @@ const NOT_JSON: ModelInBody = { kind: 'refused', fault: 'it is not one JSON obje
 function faultOfMembers(text: string): string | null {
   const names = new Set<string>()
   let depth = 0
+  let parts = 0
   let isName = false
   for (let i = 0; i < text.length; i++) {
     switch (text.charCodeAt(i)) {
@@ -57,6 +65,7 @@ function faultOfMembers(text: string): string | null {
       case OPEN_BRACE:
       case OPEN_BRACKET:
         if (++depth > MAX_JSON_DEPTH) return `it is nested deeper than ${MAX_JSON_DEPTH}`
+        if (++parts > MAX_PARTS) return TOO_MANY_PARTS
         isName = depth === 1
         break
       case CLOSE_BRACE:
@@ -65,11 +74,17 @@ function faultOfMembers(text: string): string | null {
         break
       case COMMA:
         if (depth === 1) isName = true
+        if (++parts > MAX_PARTS) return TOO_MANY_PARTS
+        break
+      case COLON:
+        if (++parts > MAX_PARTS) return TOO_MANY_PARTS
         break
     }
   }
   return null
 }
+
+const TOO_MANY_PARTS = `it has more than ${MAX_PARTS} members and elements`
 
 function faultOfName(quoted: string, names: Set<string>): string | null {
   let name: string
@@ -79,8 +94,10 @@ function faultOfName(quoted: string, names: Set<string>): string | null {
     return 'it is not one JSON object'
   }
   if (names.has(name)) return name === 'model' ? 'it names "model" twice' : 'it has a member twice'
+  if (names.size === MAX_MEMBERS) return `it has more than ${MAX_MEMBERS} members`
   names.add(name)
-  const lower = name.toLowerCase()
+  // Some parsers match names by Unicode's folding (Go's encoding/json): to them "modelſ" is "models".
+  const lower = name.toUpperCase().toLowerCase()
   if (OTHER_CHOICES.has(lower)) return `it chooses models by "${lower}" too`
   return name !== 'model' && lower === 'model' ? 'it spells "model" in another case' : null
 }
@@ -100,6 +117,7 @@ function endOfString(text: string, start: number): number {
 
 const QUOTE = 0x22
 const COMMA = 0x2c
+const COLON = 0x3a
 const OPEN_BRACKET = 0x5b
 const BACKSLASH = 0x5c
 const CLOSE_BRACKET = 0x5d

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { JSON_TYPE, MAX_JSON_DEPTH, modelInBody } from '#domain/json-body.ts'
+import { JSON_TYPE, MAX_JSON_DEPTH, MAX_MEMBERS, MAX_PARTS, modelInBody } from '#domain/json-body.ts'
 
 const nested = (depth: number) => `{"model":"m","x":${'['.repeat(depth - 1)}${']'.repeat(depth - 1)}}`
 
@@ -58,6 +58,31 @@ test('T21: what is accepted is what JSON.parse reads, for any JSON', () => {
       },
     ),
   )
+})
+
+test('T21, T56: MAX_MEMBERS members are read, one more is refused', () => {
+  const body = (members: number) =>
+    JSON.stringify({ model: 'a', ...Object.fromEntries(Array.from({ length: members - 1 }, (_, n) => [`m${n}`, 0])) })
+  expect(modelInBody(body(MAX_MEMBERS))).toEqual({ kind: 'model', model: 'a' })
+  expect(modelInBody(body(MAX_MEMBERS + 1)).kind).toBe('refused')
+})
+
+test.each([
+  ['empty lists', '[]', 2],
+  ['empty objects', '{}', 2],
+  ['numbers', '1', 1],
+  ['names', '{"a":0}', 3],
+])('T21, T56: MAX_PARTS of %s are read, one more is refused', (_name, element, parts) => {
+  // The object, its two members and their comma, the list; each element but the last with its comma.
+  const frame = 5
+  const body = (count: number) => `{"model":"a","x":[${Array(count).fill(element).join(',')}]}`
+  const most = Math.floor((MAX_PARTS - frame + 1) / parts)
+  expect(modelInBody(body(most))).toEqual({ kind: 'model', model: 'a' })
+  expect(modelInBody(body(most + 1)).kind).toBe('refused')
+})
+
+test('T21: a name that is "models" only to parsers that fold letters is refused', () => {
+  expect(modelInBody('{"model":"a","model\u017f":["b"]}').kind).toBe('refused')
 })
 
 test('T21: what JSON.parse refuses is refused, for any text', () => {
