@@ -37,14 +37,15 @@ export async function mint(
   if (unready !== undefined) return credentialMissing(unready)
 
   const key = formatKey(broker.random(KEY_BYTES))
-  const grant = grantOn(terms, caller, formatKeyId(broker.random(16)), broker.clock())
+  const now = broker.clock()
+  const grant = grantOn(terms, caller, formatKeyId(broker.random(16)), now)
   const outcome = await broker.ledger.mint({
     grant,
     keyDigest: broker.digest(key),
     token: caller.token,
     idempotencyKey,
     limits: terms.policy.limits,
-    now: broker.clock(),
+    now,
   })
   if (outcome.kind === 'refused') {
     broker.log.warn('mint.refused', {
@@ -63,17 +64,16 @@ export async function mint(
   return { kind: 'minted', key, grant, unit: budgetUnit(caller.job) }
 }
 
-/** Whole seconds, rounded down: a key never lives longer than its terms say. */
+/** To the fraction of a second: rounded, a key of two seconds would live for one. */
 function grantOn(terms: Terms, caller: IdentifiedJob, id: string, now: number): Grant {
-  const mintedAt = Math.floor(now)
   return {
     id,
     policy: terms.policy.name,
     job: caller.job,
     scope: terms.scope,
     limit: terms.activations,
-    mintedAt,
-    expiresAt: mintedAt + terms.expiresInSeconds,
+    mintedAt: now,
+    expiresAt: now + terms.expiresInSeconds,
     idleAfterSeconds: terms.policy.idleAfterSeconds,
     concurrentRequests: terms.policy.limits.concurrentRequests,
   }
@@ -102,7 +102,7 @@ async function deny(
   if (recorded === 'limit_exceeded') return limitExceeded('mints_per_minute')
   broker.log.warn('mint.refused', { code: 'policy_denied', deny_id: denyId, repository_id: caller.job.repositoryId })
   const remedy = `The operator sees the whole decision with \`till policy explain ${denyId}\``
-  return refusal('policy_denied', `${sentence} ${remedy} (policy_denied).`)
+  return refusal('policy_denied', `${sentence} ${remedy}.`)
 }
 
 /** Rows of one event; a broker of many teams has many policies. */
@@ -134,22 +134,37 @@ function credentialMissing(provider: string): Refusal {
 
 type Limit = NonNullable<Extract<MintOutcome, { kind: 'refused' }>['limit']>
 
-const LIMITS: Readonly<Record<Limit, { readonly what: string; readonly retryAfter?: number }>> = {
-  keys_per_run: { what: 'this workflow run has all the keys that the policy gives to one run (limits.keys_per_run)' },
+interface LimitText {
+  readonly what: string
+  readonly remedy: string
+  readonly retryAfter?: number
+}
+
+const FEWER = 'Ask for fewer activations, or raise the limit.'
+const LIMITS: Readonly<Record<Limit, LimitText>> = {
+  keys_per_run: {
+    what: 'this workflow run has all the keys that the policy gives to one run (limits.keys_per_run)',
+    remedy: 'Mint in fewer jobs of the run, or raise the limit.',
+  },
   activations_per_run: {
     what: 'what is asked for, with what this workflow run was granted, passes limits.activations_per_run of the policy',
+    remedy: FEWER,
   },
   activations_per_day: {
     what: 'what is asked for, with what was granted today (UTC), passes limits.activations_per_day of the policy',
+    remedy: FEWER,
   },
-  mints_per_minute: { what: 'this repository has asked for more than 60 keys within a minute', retryAfter: 60 },
+  mints_per_minute: {
+    what: 'this repository has asked for more than 60 keys within a minute',
+    remedy: 'Wait a minute.',
+    retryAfter: 60,
+  },
 }
 
 function limitExceeded(limit: Limit, explained = ''): Refusal {
-  const { what, retryAfter } = LIMITS[limit]
-  const remedy =
-    retryAfter === undefined ? `Ask for fewer activations, or raise the limit.${explained}` : 'Wait a minute.'
-  return refusal('limit_exceeded', `Cannot mint a key: ${what}. ${remedy}`, retryAfter)
+  const { what, remedy, retryAfter } = LIMITS[limit]
+  const more = retryAfter === undefined ? explained : ''
+  return refusal('limit_exceeded', `Cannot mint a key: ${what}. ${remedy}${more}`, retryAfter)
 }
 
 function refusedByLedger(outcome: Extract<MintOutcome, { kind: 'refused' }>, grant: Grant): Refusal {

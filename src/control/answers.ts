@@ -3,6 +3,7 @@ import type { MintedKey } from '#broker/mint.ts'
 import type { SignedReceipt } from '#broker/read-receipt.ts'
 import { jobRecord } from '#domain/audit-event.ts'
 import type { Grant } from '#domain/grant.ts'
+import type { NumericDate } from '#domain/numeric-date.ts'
 import { scopeText } from '#domain/scope.ts'
 import type { MintAnswer } from '#wire/mint.ts'
 import type { ReceiptAnswer } from '#wire/receipt.ts'
@@ -17,7 +18,7 @@ export function mintAnswer(control: ControlOptions, { grant, key, unit }: Minted
     policy: grant.policy,
     providers: baseUrls(control, grant),
     activations: grant.limit,
-    expires_at: grant.expiresAt,
+    expires_at: wholeSeconds(grant.expiresAt),
     scope: scopeText(grant.scope),
     comment_by: control.commentBy(grant.job),
     job: { repository, repository_id, run_id, run_attempt, check_run_id },
@@ -31,7 +32,7 @@ export function selfAnswer(control: ControlOptions, { grant, state }: LivingKey)
     policy: grant.policy,
     state: 'active',
     activations: { limit: grant.limit, used: state.used, remaining: grant.limit - state.used },
-    expires_at: grant.expiresAt,
+    expires_at: wholeSeconds(grant.expiresAt),
     scope: scopeText(grant.scope),
     providers: baseUrls(control, grant),
   }
@@ -39,6 +40,11 @@ export function selfAnswer(control: ControlOptions, { grant, state }: LivingKey)
 
 export function receiptAnswer(control: ControlOptions, { receipt, jws, grant }: SignedReceipt): ReceiptAnswer {
   return { receipt, jws, comment_by: control.commentBy(grant.job) }
+}
+
+/** Rounded down: nobody is promised more time than there is. */
+function wholeSeconds(at: NumericDate): NumericDate {
+  return Math.floor(at)
 }
 
 /** What each provider's main SDK expects as its base URL. A provider that the configuration lost has none. */

@@ -38,15 +38,30 @@ test('a job gets a key with the terms of the policy that matches it', async () =
   const { key, grant, unit } = await minted()
   expect(isKey(key)).toBe(true)
   expect(grant.id).toMatch(KEY_ID)
-  expect(grant).toMatchObject({ policy: 'review', limit: 25, mintedAt: 1_795_186_800, expiresAt: 1_795_190_400 })
+  expect(grant).toMatchObject({ policy: 'review', limit: 25, mintedAt: 1_795_186_800.25, expiresAt: 1_795_190_400.25 })
   expect(unit).toBe('job')
   expect(await world.ledger.find(world.digest(key))).toEqual(grant)
 })
 
 test('what is asked for narrows the terms', async () => {
   const { grant } = await minted(caller(), { providers: ['openai'], activations: 3, expiresInSeconds: 60 })
-  expect(grant).toMatchObject({ limit: 3, expiresAt: 1_795_186_860 })
+  expect(grant).toMatchObject({ limit: 3, expiresAt: 1_795_186_860.25 })
   expect([...grant.scope.routes.keys()]).toEqual(['openai'])
+})
+
+test('a key of one second lives for one second, in whatever fraction of a second it was minted', async () => {
+  world.now += 0.7
+  const { grant } = await minted(caller(), { providers: ['openai'], expiresInSeconds: 1 })
+  expect((await world.ledger.state(grant, world.now + 0.99)).ended).toBeNull()
+  expect((await world.ledger.state(grant, world.now + 1)).ended).toMatchObject({ reason: 'expired' })
+})
+
+test('a key that may idle for a second may idle for all of it', async () => {
+  world.policies = [policy({ idleAfterSeconds: 1 })]
+  world.now += 0.7
+  const { grant } = await minted()
+  expect((await world.ledger.state(grant, world.now + 0.99)).ended).toBeNull()
+  expect((await world.ledger.state(grant, world.now + 1)).ended).toMatchObject({ reason: 'idle' })
 })
 
 test('the ledger holds the digest of a key and never its text', async () => {

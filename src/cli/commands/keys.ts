@@ -81,8 +81,8 @@ function keyRow({ grant, state }: GrantRow, at: number) {
     run_attempt: grant.job.runAttempt,
     check_run_id: grant.job.checkRunId,
     activations: { limit: grant.limit, used: state.used, remaining: Math.max(0, grant.limit - state.used) },
-    minted_at: grant.mintedAt,
-    expires_at: grant.expiresAt,
+    minted_at: Math.floor(grant.mintedAt),
+    expires_at: Math.floor(grant.expiresAt),
     ended_at: ended?.at ?? null,
   }
 }
