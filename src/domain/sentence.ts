@@ -69,6 +69,14 @@ export function tooManyFree(holder: Holder, most: number, seconds: number): stri
   return `Key ${holder.id} has made ${most} free requests in this minute, and may make no more (policy "${holder.policy}"). Try again in ${seconds} s.`
 }
 
+export function tooManyGivenBack(holder: Holder, most: number, seconds: number): string {
+  return `Key ${holder.id} has made ${most} requests in this minute that reached no provider, and may make no more (policy "${holder.policy}"). No activation was spent. Try again in ${seconds} s.`
+}
+
+export function tooManyBodies(holder: Holder): string {
+  return `The broker holds as many request bodies as it has room for, of key ${holder.id} or of all keys (policy "${holder.policy}"). Try again when some requests have finished.`
+}
+
 export function credentialMissing(provider: string): string {
   return `The broker holds no credential for provider "${provider}" that can be sent, so nothing was sent. Its operator sets one with: till credential set ${provider}`
 }

@@ -9,7 +9,7 @@ import { modelOfBody } from './checked-model.ts'
 import type { Exchange } from './exchange.ts'
 import type { Plane } from './plane.ts'
 import { STOPPING } from './refuse.ts'
-import { announcedLength, arrivedBody, type BodyFault, wholeBody } from './request-body.ts'
+import { announcedLength, arrivedBody, type BodyFault, type WholeBodyFault, wholeBody } from './request-body.ts'
 
 /** What a key's scope admits, before it is charged. */
 export interface Admitted {
@@ -53,6 +53,7 @@ export async function admit(
   const isFree = placement.kind === 'free'
   const checked = grant.scope.models !== null && !isFree ? provider.model : null
   const body = await readBody(plane, exchange, checked === 'body')
+  if (body === 'no_room') return refusal('too_many_concurrent', say.tooManyBodies(grant), 1)
   if (typeof body === 'string') return bodyRefusal(plane, body, checked === 'body')
 
   if (provider.model === 'path') asked.model = modelOfPath(path)
@@ -77,7 +78,7 @@ export async function admit(
 }
 
 /** @param isChecked whether all of it is needed now; else what has arrived is taken only if that is all */
-async function readBody(plane: Plane, exchange: Exchange, isChecked: boolean): Promise<AdmittedBody | BodyFault> {
+async function readBody(plane: Plane, exchange: Exchange, isChecked: boolean): Promise<AdmittedBody | WholeBodyFault> {
   const { request } = exchange
   const { bodyBytes, checkedBodyBytes, bodyIdle } = plane.limits
   const most = isChecked ? checkedBodyBytes : bodyBytes
@@ -87,7 +88,7 @@ async function readBody(plane: Plane, exchange: Exchange, isChecked: boolean): P
   if (arrived) return arrived.length > most ? 'too_large' : { announced, read: arrived }
   if (!isChecked) return { announced, read: null }
   exchange.letBodyCome()
-  const whole = await wholeBody(request, { most, idle: bodyIdle })
+  const whole = await wholeBody(request, { most, idle: bodyIdle }, (bytes) => plane.open.hold(exchange, bytes))
   return typeof whole === 'string' ? whole : { announced, read: whole }
 }
 

@@ -12,8 +12,8 @@ import { type Admitted, admit } from './admit.ts'
 import { Exchange, type Finished } from './exchange.ts'
 import { forward, type Outgoing } from './forward.ts'
 import { framingFault } from './framing.ts'
-import { freeRate } from './free-rate.ts'
 import { type DataPlaneLimits, DEFAULT_LIMITS } from './limits.ts'
+import { minuteRate } from './minute-rate.ts'
 import { openRequests } from './open-requests.ts'
 import { outgoingHead } from './outgoing-head.ts'
 import type { Plane } from './plane.ts'
@@ -47,13 +47,16 @@ export interface DataPlane {
 
 export function dataPlane(options: DataPlaneOptions): DataPlane {
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
-  const open = openRequests(options.ledger, options.clock, (error) => logFault(options, 'heartbeat.failed', error))
+  const open = openRequests(options.ledger, options.clock, limits.checkedBytesAtOnce, (error) =>
+    logFault(options, 'heartbeat.failed', error),
+  )
   const plane: Plane = {
     ...options,
     limits,
     open,
     upstream: undiciUpstream(limits),
-    freeRate: freeRate(limits.freePerMinute),
+    freeRate: minuteRate(limits.freePerMinute),
+    givenBackRate: minuteRate(limits.givenBackPerMinute),
     redactorFor: redactors(),
   }
   const nextId = requestIds(options.random)
@@ -130,8 +133,15 @@ async function spend(plane: Plane, exchange: Exchange, { admitted, record }: Out
       await refuse(plane, exchange, why)
       return false
     }
+    plane.freeRate.take(grant.id, now)
     exchange.used = (await plane.ledger.state(grant, now)).used
   } else {
+    const wait = plane.givenBackRate.wait(grant.id, now)
+    if (wait > 0) {
+      const why = say.tooManyGivenBack(grant, plane.limits.givenBackPerMinute, wait)
+      await refuse(plane, exchange, refusal('limit_exceeded', why, wait))
+      return false
+    }
     const activated = await activate(plane.ledger, grant, record, now)
     exchange.used = activated.used
     if (activated.kind === 'denied') {

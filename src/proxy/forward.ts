@@ -72,6 +72,7 @@ async function giveBack(
   const refused = refusal('provider_unreachable', say.providerUnreachable(provider.name, reason))
   exchange.isGivenBack = true
   if (isFree) return refuse(plane, exchange, refused)
+  plane.givenBackRate.take(grant.id, now)
   await plane.ledger.giveBack(grant, record.requestId, reason, now)
   exchange.used = (await plane.ledger.state(grant, now)).used
   exchange.refuse(refused)

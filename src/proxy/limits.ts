@@ -9,6 +9,10 @@ export interface DataPlaneLimits {
   readonly streamIdle: number
   /** Requests. */
   readonly freePerMinute: number
+  /** Requests whose activation was given back: they cost nothing, and each writes two events. */
+  readonly givenBackPerMinute: number
+  /** Checked bodies in memory, of all keys together. Those of one key may be an eighth of it. */
+  readonly checkedBytesAtOnce: number
 }
 
 /** Those of the contract, section 9. */
@@ -21,4 +25,6 @@ export const DEFAULT_LIMITS: DataPlaneLimits = {
   firstByte: 600_000,
   streamIdle: 300_000,
   freePerMinute: 600,
+  givenBackPerMinute: 600,
+  checkedBytesAtOnce: 512 * 1_048_576,
 }

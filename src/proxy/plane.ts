@@ -1,6 +1,6 @@
 import type { Clock, Credentials, Ledger, Log, Rules } from '#broker/ports.ts'
-import type { FreeRate } from './free-rate.ts'
 import type { DataPlaneLimits } from './limits.ts'
+import type { MinuteRate } from './minute-rate.ts'
 import type { OpenRequests } from './open-requests.ts'
 import type { RedactorFor } from './redactor.ts'
 import type { Upstream } from './upstream.ts'
@@ -16,6 +16,7 @@ export interface Plane {
   readonly limits: DataPlaneLimits
   readonly upstream: Upstream
   readonly open: OpenRequests
-  readonly freeRate: FreeRate
+  readonly freeRate: MinuteRate
+  readonly givenBackRate: MinuteRate
   readonly redactorFor: RedactorFor
 }

@@ -3,6 +3,8 @@ import { Readable } from 'node:stream'
 
 /** What went wrong with a body while it was read. */
 export type BodyFault = 'too_large' | 'idle' | 'broken'
+/** `no_room`: the broker holds as many bytes of bodies as it may. */
+export type WholeBodyFault = BodyFault | 'no_room'
 
 /** Milliseconds and bytes. */
 export interface BodyLimits {
@@ -31,12 +33,20 @@ export function arrivedBody(request: IncomingMessage, announced: number | null):
   return body ?? Buffer.alloc(0)
 }
 
-/** Reads the whole body into memory. */
-export function wholeBody(request: IncomingMessage, limits: BodyLimits): Promise<Buffer | BodyFault> {
-  const { promise, resolve } = Promise.withResolvers<Buffer | BodyFault>()
+/**
+ * Reads the whole body into memory.
+ *
+ * @param hasRoom asked for each piece
+ */
+export function wholeBody(
+  request: IncomingMessage,
+  limits: BodyLimits,
+  hasRoom: (bytes: number) => boolean,
+): Promise<Buffer | WholeBodyFault> {
+  const { promise, resolve } = Promise.withResolvers<Buffer | WholeBodyFault>()
   const chunks: Buffer[] = []
   let length = 0
-  const finish = (result: Buffer | BodyFault) => {
+  const finish = (result: Buffer | WholeBodyFault) => {
     clearTimeout(timer)
     request.off('data', take).off('end', end).off('close', broken).off('error', broken)
     if (typeof result === 'string') request.pause()
@@ -46,6 +56,7 @@ export function wholeBody(request: IncomingMessage, limits: BodyLimits): Promise
     timer.refresh()
     length += chunk.length
     if (length > limits.most) finish('too_large')
+    else if (!hasRoom(chunk.length)) finish('no_room')
     else chunks.push(chunk)
   }
   const end = () => finish(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length))
