@@ -148,12 +148,12 @@ function routesAreCovered(policy: Policy, { asked, providers, ask }: Application
   const beyond = ask.routes.filter(
     (route) =>
       !held.some((provider) =>
-        [...routesOf(policy, provider), ...provider.free].some((wide) =>
+        [...routesOf(policy, provider, providers), ...provider.free].some((wide) =>
           routeCovers(wide, canonicalRoute(provider, route)),
         ),
       ),
   )
-  const allowed = new Set(held.flatMap((provider) => routesOf(policy, provider)).map(formatRoute))
+  const allowed = new Set(held.flatMap((provider) => routesOf(policy, provider, providers)).map(formatRoute))
   return [within('routes', beyond.map(formatRoute), [...allowed], ask.routes.map(formatRoute))]
 }
 
@@ -227,7 +227,7 @@ function terms(policy: Policy, { ask, asked, providers }: Application): Terms {
   const routes = new Map<string, readonly Route[]>()
   for (const name of asked) {
     const provider = providers.get(name)!
-    const allowed = routesOf(policy, provider)
+    const allowed = routesOf(policy, provider, providers)
     const narrowed = ask.routes
       ?.map((route) => canonicalRoute(provider, route))
       .filter((route) => allowed.some((wide) => routeCovers(wide, route)))
@@ -242,9 +242,24 @@ function terms(policy: Policy, { ask, asked, providers }: Application): Terms {
   }
 }
 
-/** What the policy lets a job call at this provider, in the provider's own spelling. */
-function routesOf(policy: Policy, provider: Provider): readonly Route[] {
-  return (policy.routes ?? provider.routes).map((route) => canonicalRoute(provider, route))
+/**
+ * What the policy lets a job call at this provider, in the provider's own spelling. A list of routes is for all
+ * providers of the policy: what one of them has as its own, word for word, another does not get by respelling, so that
+ * the `GET /invoices/*` of a company's API is no `GET /v1/invoices/*` of OpenAI's.
+ */
+function routesOf(policy: Policy, provider: Provider, providers: ReadonlyMap<string, Provider>): readonly Route[] {
+  if (policy.routes === null) return provider.routes.map((route) => canonicalRoute(provider, route))
+  const others = policy.providers.flatMap((name) => (name === provider.name ? [] : (providers.get(name) ?? [])))
+  return policy.routes.flatMap((route) => {
+    const spelled = canonicalRoute(provider, route)
+    const isOthers = spelled.path !== route.path && others.some((other) => has(other, route)) && !has(provider, spelled)
+    return isOthers ? [] : [spelled]
+  })
+}
+
+/** Whether the route, as it stands, is one of those that the provider offers. */
+function has(provider: Provider, route: Route): boolean {
+  return provider.routes.some((own) => routeCovers(own, route))
 }
 
 /** Whether the policy is about this repository, so that its reasons may be told to the repository's jobs. */

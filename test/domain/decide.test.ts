@@ -255,6 +255,23 @@ describe('routes', () => {
     expect(denied([aPolicy()], aJob(), ask({ routes: routes('GET /v1/responses') }))).toContain('routes')
   })
 
+  test('a route that one provider has as its own is not respelled for the others of the policy', () => {
+    const mixed = aPolicy({
+      providers: ['openai', 'groq', 'gemini', 'billing'],
+      routes: routes(
+        'POST /v1/chat/completions',
+        'GET /invoices/*',
+        'POST /v1beta/models/*:generateContent',
+        'POST /files',
+      ),
+    })
+    const { scope } = allowed([mixed], aJob(), ask({ providers: mixed.providers }))
+    const paths = (name: string) => scope.routes.get(name)!.map(({ path }) => path)
+    expect(paths('openai')).toEqual(['/v1/chat/completions', '/v1/files'])
+    expect(paths('groq')).toEqual(['/openai/v1/chat/completions', '/openai/v1/files'])
+    expect(paths('billing')).toContain('/invoices/*')
+  })
+
   test('free routes need not be asked for, and may be', () => {
     const terms = allowed([aPolicy()], aJob(), ask({ routes: routes('POST /v1/responses', 'GET /v1/models') }))
     expect(scopeOf(terms, 'openai')).toEqual(['POST /v1/responses'])
