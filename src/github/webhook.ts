@@ -21,6 +21,8 @@ export interface WebhookOptions {
 const KNOWN_DELIVERIES = 10_000
 /** Run attempts whose open jobs are remembered, for servers whose tokens name no check run. */
 const KNOWN_ATTEMPTS = 10_000
+/** Whoever sends forgeries does not fill the log: one line in that many seconds. */
+const REFUSALS_LOGGED_EVERY = 60
 /** More living keys than one broker has. */
 const MOST_LIVING = 10_000
 
@@ -32,6 +34,13 @@ export function webhook(options: WebhookOptions): WebhookReceiver {
   const { ledger, clock, log, settings, issuers } = options
   const known = new LRUCache<string, true>({ max: KNOWN_DELIVERIES })
   const openJobs = new LRUCache<string, Set<string>>({ max: KNOWN_ATTEMPTS })
+
+  let refusalLoggedAt = Number.NEGATIVE_INFINITY
+  function logRefusal(): void {
+    if (Math.abs(clock() - refusalLoggedAt) < REFUSALS_LOGGED_EVERY) return
+    refusalLoggedAt = clock()
+    log.warn('webhook.refused', { code: 'signature_invalid' })
+  }
 
   async function act(ended: EndedJob, apiUrl: string): Promise<void> {
     for (const { url: issuer, checkRunId } of issuersOf(apiUrl, issuers())) {
@@ -68,7 +77,7 @@ export function webhook(options: WebhookOptions): WebhookReceiver {
     const configured = settings()
     if (configured?.webhookSecret == null) return NO_WEBHOOK
     if (!isSigned(delivery, configured.webhookSecret)) {
-      log.warn('webhook.refused', { code: 'signature_invalid' })
+      logRefusal()
       return NOT_SIGNED
     }
     const { id, event } = delivery
