@@ -116,15 +116,15 @@ export function chainVerifier(
     end() {
       const last = witnesses.at(-1)
       if (last && last.seq > head.seq)
-        fault ??= faulty(
-          'truncated',
-          head.seq + 1,
-          `at least ${last.seq} events, says ${last.by}`,
-          `${head.seq} ${head.seq === 1 ? 'event' : 'events'}`,
-        )
+        fault ??= faulty('truncated', head.seq + 1, `at least ${counted(last.seq)}, says ${last.by}`, counted(head.seq))
       return { events, unwitnessed: Math.max(0, events - (last?.seq ?? 0)), head, used, fault }
     },
   }
+}
+
+/** `1 event`, `2 events` */
+export function counted(events: number): string {
+  return `${events} ${events === 1 ? 'event' : 'events'}`
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

@@ -1,4 +1,11 @@
-import { type ChainFault, chainVerifier, type Sha256, type VerifiedChain, type Witness } from './audit-chain.ts'
+import {
+  type ChainFault,
+  chainVerifier,
+  counted,
+  type Sha256,
+  type VerifiedChain,
+  type Witness,
+} from './audit-chain.ts'
 
 /** A stored trail as it is read from begin to end: chain after chain, each with its events in their order. */
 export type TrailRecord =
@@ -126,7 +133,7 @@ interface OpenChain {
 function faultOfEnd({ head, used }: VerifiedChain, end: StoredEnd): ChainFault | null {
   const { chain, seq } = head
   if (end.events > seq)
-    return { kind: 'truncated', chain, seq: seq + 1, expected: `${end.events} events`, found: `${seq} events` }
+    return { kind: 'truncated', chain, seq: seq + 1, expected: counted(end.events), found: counted(seq) }
   if (end.events < seq || end.hash !== head.hash)
     return {
       kind: 'changed',
