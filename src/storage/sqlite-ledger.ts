@@ -90,8 +90,9 @@ export async function openSqliteLedger(options: {
     openTrail: async () => openTrail(path),
     check: () => call('probe'),
     async close() {
-      await committer.close()
+      // First, so that the writer is the last to close and SQLite copies the log into the file: a copy of the file is whole.
       reader.close()
+      await committer.close()
     },
   }
 }
