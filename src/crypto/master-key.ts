@@ -20,10 +20,15 @@ export class MasterKeyError extends Error {
  *
  * @param given 32 bytes from the configuration, or `null`
  * @param databasePath the SQLite file; `null` when there is none, and a key has to be given
+ * @param isInUse whether the database was written with a key already ({@link isSealed}), so that a new one would not do
  * @returns 32 bytes; wipe them after use
- * @throws {MasterKeyError} when the file is readable by others, is not a regular file, or does not hold a key
+ * @throws {MasterKeyError} when the file is readable by others, is not a regular file, or does not hold a key; or is gone
  */
-export async function masterKey(given: Uint8Array | null, databasePath: string | null): Promise<Uint8Array> {
+export async function masterKey(
+  given: Uint8Array | null,
+  databasePath: string | null,
+  isInUse = false,
+): Promise<Uint8Array> {
   if (given) {
     if (given.length === MASTER_KEY_BYTES) return Uint8Array.from(given)
     throw new MasterKeyError(
@@ -37,6 +42,10 @@ export async function masterKey(given: Uint8Array | null, databasePath: string |
   const path = join(dirname(databasePath), 'master.key')
   const present = await readKeyFile(path)
   if (present) return present
+  if (isInUse)
+    throw new MasterKeyError(
+      `Cannot find the master key file ${path}, and the database beside it was written with a key. Restore the file from a backup, or name the key with master_key.`,
+    )
   await createKeyFile(path)
   const made = await readKeyFile(path)
   if (made) return made
@@ -126,6 +135,11 @@ export async function checkMasterKey(records: Records): Promise<void> {
   const value = await records.createRecord(CHECK_RECORD, Buffer.from(CHECK_VALUE))
   if (Buffer.from(value).toString() !== CHECK_VALUE)
     throw new SealError(`Cannot use this database: its record "${CHECK_RECORD}" holds another value.`)
+}
+
+/** Whether a database was written with a master key. @param records as they are stored, sealed */
+export async function isSealed(records: Pick<Records, 'readRecord'>): Promise<boolean> {
+  return (await records.readRecord(CHECK_RECORD)) !== null
 }
 
 const errorCode = (error: unknown) => (error as NodeJS.ErrnoException).code ?? 'unknown fault'

@@ -1,6 +1,6 @@
 import type { Ledger } from '#broker/ports.ts'
 import type { Config } from '#config.ts'
-import { checkMasterKey, masterKey } from '#crypto/master-key.ts'
+import { checkMasterKey, isSealed, masterKey } from '#crypto/master-key.ts'
 import { type Sealer, sealer } from '#crypto/seal.ts'
 import { type Records, sealedRecords } from '#crypto/sealed-records.ts'
 import { openSqliteLedger } from '#storage/sqlite-ledger.ts'
@@ -21,7 +21,7 @@ export async function openLedger({ storage, masterKey: given }: Config): Promise
     throw new StartError('Cannot open PostgreSQL: this version of Till stores on SQLite only (storage: sqlite:…).')
   const ledger = await openSqliteLedger({ path: storage.path }).catch(rethrowForOperator)
   try {
-    const key = await masterKey(given, storage.path)
+    const key = await masterKey(given, storage.path, await isSealed(ledger))
     const seal = await sealer(key)
     key.fill(0)
     const records = sealedRecords(ledger, seal)

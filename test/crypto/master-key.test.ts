@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { checkMasterKey, MasterKeyError, masterKey } from '#crypto/master-key.ts'
+import { checkMasterKey, isSealed, MasterKeyError, masterKey } from '#crypto/master-key.ts'
 import { SealError, sealer } from '#crypto/seal.ts'
 import { sealedRecords } from '#crypto/sealed-records.ts'
 import { recordsInMemory } from '#test/support/records-in-memory.ts'
@@ -58,6 +58,11 @@ describe('without one', () => {
 
   test('the next start finds the same', async () => {
     expect(await masterKey(null, database)).toEqual(await masterKey(null, database))
+  })
+
+  test('a lost file is named, and no other key takes its place', async () => {
+    await expect(masterKey(null, database, true)).rejects.toThrow(/master\.key.*Restore/)
+    expect(readdirSync(directory)).toEqual([])
   })
 
   test('ten starts at the same time end with one key', async () => {
@@ -121,9 +126,11 @@ describe('the check record', () => {
 
   test('is written at first start and opens at the next', async () => {
     const stored = recordsInMemory()
+    expect(await isSealed(stored)).toBe(false)
     await checkMasterKey(await recordsUnder(KEY, stored))
     await checkMasterKey(await recordsUnder(KEY, stored))
     expect(stored.stored.size).toBe(1)
+    expect(await isSealed(stored)).toBe(true)
   })
 
   test('refuses another master key', async () => {
