@@ -71,6 +71,16 @@ test('init without options writes a configuration that is good once the credenti
   expect(check.status).toBe(0)
 })
 
+test.each([
+  ['https://till.example.com/', 'public_url: https://till.example.com\n'],
+  ['https://example.com/till/', 'public_url: https://example.com/till\n'],
+])('init --public-url %s is written as `till check` takes it', async (url, line) => {
+  const cwd = folder()
+  expect((await runTill(['init', '--public-url', url], { cwd })).status).toBe(0)
+  expect(readFileSync(join(cwd, 'till.yaml'), 'utf8')).toContain(line)
+  expect((await runTill(['check'], { cwd, env: { OPENAI_API_KEY: 'sk-real' } })).status).toBe(0)
+})
+
 test('init for several providers names each', async () => {
   const cwd = folder()
   await runTill(['init', '--provider', 'openai,groq', '--provider', 'gemini'], { cwd })

@@ -66,7 +66,7 @@ function configuration({ publicUrl, repositoryId, provider }: InitOptions): stri
 # Where jobs reach the broker: an https URL. Its origin is the audience of their ID tokens.
 public_url: ${publicUrl}
 
-# Where it listens. TLS belongs in front of it.
+# Where it listens. TLS belongs in front of it. In a container: 0.0.0.0:4100.
 listen: 127.0.0.1:4100
 admin_listen: 127.0.0.1:4101
 
@@ -106,8 +106,8 @@ policies:
 }
 
 function publicUrl(text: string): string {
-  const form = /^(?:https:\/\/[\w.-]+|http:\/\/(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?(?:\/[\w./~-]*)?$/
-  if (form.test(text)) return text
+  const form = /^(?:https:\/\/[\w.-]+|http:\/\/(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?(?:\/[\w~-][\w.~-]*)*\/?$/
+  if (form.test(text)) return text.replace(/\/$/, '')
   throw new InvalidArgumentError('expected an https: URL, such as https://till.example.com')
 }
 
