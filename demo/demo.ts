@@ -2,13 +2,14 @@ import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
+import { startGitHub } from '#test/support/github.ts'
 import { actionStep } from '#test/support/run-action.ts'
 import { startTill } from '#test/support/start-till.ts'
 import { narrator } from './narrator.ts'
 
 /**
- * One CI job on this machine, from an ID token to a dead key and a receipt. Everything is real but the two parties that
- * a laptop has not: GitHub's issuer and the provider. With `--live` and `OPENAI_API_KEY` the provider is real too.
+ * One CI job on this machine, from an ID token to a dead key and a receipt. Everything is real but the parties that a
+ * laptop has not: GitHub's issuer, GitHub's REST API and the provider. With `--live` and `OPENAI_API_KEY` the provider is real too.
  */
 const live = process.argv.includes('--live')
 const liveCredential = process.env['OPENAI_API_KEY']
@@ -25,7 +26,7 @@ const till = await startTill({
     {
       name: 'review',
       repository_id: '101',
-      claims: { event_name: 'push', ref: 'refs/heads/main' },
+      claims: { event_name: 'pull_request' },
       providers: ['openai'],
       activations: ACTIVATIONS,
       routes: ['POST /v1/responses'],
@@ -37,19 +38,27 @@ const till = await startTill({
     env: { OPENAI_API_KEY: liveCredential! },
   }),
 })
+const github = await startGitHub()
+const number = await github.pullRequest()
 const credential = live ? liveCredential! : till.provider.credentials.openai
 till.provider.says('It ', 'says ', 'what ', 'the ', 'change ', 'is ', 'for.')
 say(
   `The broker listens on ${till.url}. Its ledger is a SQLite file.`,
   live ? 'The provider is OpenAI.' : `The provider is a stand-in on ${till.provider.url}; it knows one credential.`,
   `The issuer of ID tokens is a stand-in for GitHub's on ${till.issuer.url}; its tokens are signed.`,
-  `The policy "review" gives jobs of acme/web that a push to main started ${ACTIVATIONS} activations of`,
+  `GitHub's REST API is emulated on ${github.url}; pull request ${number} of acme/web is open there.`,
+  `The policy "review" gives jobs of acme/web that a pull request started ${ACTIVATIONS} activations of`,
   'POST /v1/responses with models gpt-5-*.',
 )
 
 chapter('A job starts: `uses: till/mint@v1` runs dist/main.js')
-const job = till.issuer.job()
-const step = actionStep({ inputs: { broker: till.url, provider: 'openai' }, env: job.environment })
+const job = till.issuer.job({ event_name: 'pull_request', ref: `refs/pull/${number}/merge` })
+const step = actionStep({
+  inputs: { broker: till.url, provider: 'openai', 'github-token': github.user.token },
+  env: { ...job.environment, GITHUB_API_URL: github.url },
+  eventName: 'pull_request',
+  event: { pull_request: { number } },
+})
 const main = await step.main()
 quote(main.log)
 const key = step.outputs['key'] ?? ''
@@ -106,6 +115,15 @@ claim(
   step.summary.includes(`${ACTIVATIONS} of ${ACTIVATIONS} activations used · 1 refused`),
 )
 
+chapter(`The comment on pull request ${number}`)
+const [comment, ...more] = await github.comments(number)
+quote(comment?.body.replace(/<!-- \S+ (\S+ )?-->\n|<details>[\s\S]*/g, '') ?? '')
+claim(
+  'There is one, and its first line is the verdict.',
+  more.length === 0 && comment?.body.includes(`### Till: ${ACTIVATIONS} of ${ACTIVATIONS} activations used`) === true,
+  comment,
+)
+
 chapter('What the job could see')
 const seen = new Map([
   ['its environment', JSON.stringify({ ...job.environment, ...step.env })],
@@ -113,6 +131,7 @@ const seen = new Map([
   ['what main kept for post', JSON.stringify(step.state)],
   ['its log', main.raw + agent.output + post.raw],
   ['its summary', step.summary],
+  ['the comment', comment?.body ?? ''],
   ['its files', filesIn(join(step.home, '..'))],
   ['the answers to a dead key', await textOf(refused, self)],
 ])
@@ -127,6 +146,7 @@ claim('The credential of the provider is nowhere in it.', leaks.length === 0, le
 
 step.remove()
 await till.close()
+await github.close()
 process.exitCode = end()
 
 /** A following step of the job: its own process, the environment that the action exported, and nothing of ours. */

@@ -24365,6 +24365,13 @@ var catalogue = {
     meaning: "The provider is configured, its credential is not there yet. Nothing was minted.",
     remedy: "The operator gives it: `till credential set`."
   },
+  signature_invalid: {
+    status: 401,
+    codex: 401,
+    title: "The signature is not GitHub's",
+    meaning: "The `X-Hub-Signature-256` of a webhook is missing, or is not that of its body under the configured secret.",
+    remedy: "Give the webhook on GitHub the secret that `github.webhook_secret` names."
+  },
   not_found: {
     status: 404,
     codex: 404,
