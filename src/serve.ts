@@ -15,9 +15,11 @@ import { every } from './serve/every.ts'
 import { startGitHub } from './serve/github.ts'
 import { closeServer, listen } from './serve/listening.ts'
 import { type OpenLedger, openLedger } from './serve/open-ledger.ts'
-import { clockIsNotBehind, inspectorIsClosed, ledgerIsNotBehind } from './serve/self-checks.ts'
+import { ownSettings, processKeepsSecrets } from './serve/process-checks.ts'
+import { clockIsNotBehind, ledgerIsNotBehind } from './serve/self-checks.ts'
 import { needsRestart, readSettings } from './serve/settings.ts'
 import { rethrowForOperator } from './serve/start-error.ts'
+import { type SteadyClock, steadyClock } from './serve/steady-clock.ts'
 
 export { exportChain, exportTrail } from '#audit/export-trail.ts'
 export { operatorLog } from '#audit/log.ts'
@@ -27,6 +29,7 @@ export { receiptOfChain } from '#audit/receipt-of-chain.ts'
 export { type TrailReport, type VerifySignature, verifyTrail } from '#audit/verify-trail.ts'
 export type { AuditTrail, GrantRow, Ledger, Log } from '#broker/ports.ts'
 export { type OpenLedger, openLedger } from './serve/open-ledger.ts'
+export { keepProcessPrivate } from './serve/process-checks.ts'
 export { StartError } from './serve/start-error.ts'
 
 export interface Broker {
@@ -41,17 +44,23 @@ export interface Broker {
 /**
  * Starts a broker.
  *
+ * @param tools `clock`: the machine's, which need not run forward; `monotonic`: seconds that do
  * @throws {StartError} with a sentence for the operator, when a start-up self-check fails; nothing listens then
  */
 export async function serve(
   config: Config,
-  { log, clock = systemClock }: { readonly log: Log; readonly clock?: Clock },
+  tools: { readonly log: Log; readonly clock?: Clock; readonly monotonic?: () => number },
 ): Promise<Broker> {
-  inspectorIsClosed()
+  processKeepsSecrets(ownSettings())
   const opened = await openLedger(config)
   try {
-    await clockIsNotBehind(opened.ledger, clock())
-    return await start(config, opened, log, clock)
+    const { log, clock: wall = systemClock, monotonic = tools.clock ?? sinceStart } = tools
+    await clockIsNotBehind(opened.ledger, wall())
+    const steady = steadyClock(wall, monotonic, {
+      wentBack: (seconds) => log.error('clock.went_back', { milliseconds: Math.round(seconds * 1000) }),
+      isRight: () => log.info('clock.is_right'),
+    })
+    return await start(config, opened, log, steady)
   } catch (error) {
     await opened.close().catch(() => {})
     return rethrowForOperator(error)
@@ -66,10 +75,12 @@ const SWEEP_MILLISECONDS = 1000
 const REFRESH_MILLISECONDS = 5000
 
 const systemClock: Clock = () => Date.now() / 1000
+const sinceStart = () => performance.now() / 1000
 const version: string = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')).version
 
 /** Introduces the folders to each other. */
-async function start(config: Config, opened: OpenLedger, log: Log, clock: Clock): Promise<Broker> {
+async function start(config: Config, opened: OpenLedger, log: Log, steady: SteadyClock): Promise<Broker> {
+  const { clock, isBehind } = steady
   const { ledger, seal, records } = opened
   let settings = await readSettings(config, records, log)
   let isStopping = false
@@ -79,7 +90,15 @@ async function start(config: Config, opened: OpenLedger, log: Log, clock: Clock)
   await ledgerIsNotBehind(ledger, sink, signer)
 
   const issuers = () => settings.config.issuers
-  const verifier = tokenVerifier({ issuers, audience: () => config.audience, clock, log, records })
+  const fetches = new AbortController()
+  const verifier = tokenVerifier({
+    issuers,
+    audience: () => config.audience,
+    clock,
+    log,
+    records,
+    signal: fetches.signal,
+  })
   const ports = {
     ledger,
     verifier,
@@ -103,7 +122,8 @@ async function start(config: Config, opened: OpenLedger, log: Log, clock: Clock)
     commentBy: github.commentBy,
     webhook: github.webhook,
     stopping: () => isStopping,
-    unready: async () => (isStopping ? 'stopping' : partThatFails()),
+    clockIsBehind: isBehind,
+    unready: async () => (isStopping ? 'stopping' : isBehind() ? 'clock' : partThatFails()),
   })
 
   ledger.onEnding((keyId, { reason }) => log.info('key.ended', { key_id: keyId, reason }))
@@ -124,6 +144,8 @@ async function start(config: Config, opened: OpenLedger, log: Log, clock: Clock)
 
   const stop = async (graceMilliseconds: number) => {
     isStopping = true
+    // Nothing is minted any more, and a silent issuer must not hold up the end.
+    fetches.abort()
     log.info('broker.stopping', { milliseconds: graceMilliseconds })
     await data.drain(graceMilliseconds)
     await closeServer(server, Math.min(graceMilliseconds, LAST_ANSWERS_MILLISECONDS))

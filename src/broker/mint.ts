@@ -86,23 +86,50 @@ async function deny(
   sentence: string,
   trace: readonly CheckResult[],
 ): Promise<Refusal> {
+  const denyId = await recordRefusal(broker, caller, 'policy_denied', recordedChecks(trace))
+  if (typeof denyId !== 'string') return denyId
+  const remedy = `The operator sees the whole decision with \`till policy explain ${denyId}\``
+  return refusal('policy_denied', `${sentence} ${remedy}.`)
+}
+
+/** No life can be measured by a clock that was set back, so that nothing is minted (SECURITY, T35). Is on record too. */
+export async function refuseByClock(
+  broker: Pick<Ports, 'ledger' | 'clock' | 'random' | 'log'>,
+  caller: IdentifiedJob,
+): Promise<Refusal> {
+  const recorded = await recordRefusal(broker, caller, 'not_ready', [CLOCK_CHECK])
+  return typeof recorded === 'string' ? CLOCK_IS_BEHIND : recorded
+}
+
+const CLOCK_CHECK: CheckResult = {
+  policy: '*',
+  check: 'clock',
+  passed: false,
+  expected: 'a clock that runs forward',
+  found: 'one that was set back',
+}
+const CLOCK_IS_BEHIND = refusal(
+  'not_ready',
+  'Cannot mint a key: the clock of the broker was set back. Its operator finds by how much in the log, and sets the clock right or starts the broker again.',
+)
+
+/** @returns the id under which it stands on record; or why the token is not worth a record */
+async function recordRefusal(
+  broker: Pick<Ports, 'ledger' | 'clock' | 'random' | 'log'>,
+  caller: IdentifiedJob,
+  code: 'policy_denied' | 'not_ready',
+  considered: readonly CheckResult[],
+): Promise<string | Refusal> {
   const denyId = `d_${base62(broker.random(8), 11)}`
   const recorded = await broker.ledger.refuseMint({
     token: caller.token,
-    fact: {
-      type: 'mint.refused',
-      deny_id: denyId,
-      code: 'policy_denied',
-      job: jobRecord(caller.job),
-      considered: recordedChecks(trace),
-    },
+    fact: { type: 'mint.refused', deny_id: denyId, code, job: jobRecord(caller.job), considered },
     now: broker.clock(),
   })
   if (recorded === 'token_replayed') return TOKEN_REPLAYED
   if (recorded === 'limit_exceeded') return limitExceeded('mints_per_minute')
-  broker.log.warn('mint.refused', { code: 'policy_denied', deny_id: denyId, repository_id: caller.job.repositoryId })
-  const remedy = `The operator sees the whole decision with \`till policy explain ${denyId}\``
-  return refusal('policy_denied', `${sentence} ${remedy}.`)
+  broker.log.warn('mint.refused', { code, deny_id: denyId, repository_id: caller.job.repositoryId })
+  return denyId
 }
 
 /** Rows of one event; a broker of many teams has many policies. */

@@ -18,6 +18,8 @@ export interface ControlOptions extends Ports {
   readonly webhook: WebhookReceiver
   /** Names the part of the broker that is not ready now; `null` when all are. Asked for each `GET /readyz`. */
   readonly unready: () => Promise<string | null>
+  /** Whether the machine's clock was set back: nothing is minted until it is right. */
+  readonly clockIsBehind?: () => boolean
   /** Whether the broker was told to stop: it mints no more, and what takes power away still works. */
   readonly stopping: () => boolean
   /** For tests; the defaults are the contract's. */

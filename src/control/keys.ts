@@ -1,7 +1,7 @@
 import { describeKey } from '#broker/describe-key.ts'
 import { isRefusal, type Proof } from '#broker/find-grant.ts'
 import { identifyJob } from '#broker/identify-job.ts'
-import { mint } from '#broker/mint.ts'
+import { mint, refuseByClock } from '#broker/mint.ts'
 import { readReceipt } from '#broker/read-receipt.ts'
 import { revoke } from '#broker/revoke.ts'
 import { refusal } from '#domain/refusal.ts'
@@ -19,6 +19,7 @@ export async function mintKey({
   if (control.stopping()) return STOPPING
   const caller = await identifyJob(control, proof.idToken)
   if (isRefusal(caller)) return caller
+  if (control.clockIsBehind?.()) return refuseByClock(control, caller)
   const ask = readAsk(body)
   if (isRefusal(ask)) return ask
   if (idempotencyKey !== null && !IDEMPOTENCY_KEY.test(idempotencyKey))

@@ -10,15 +10,18 @@ export type DiscoveryProblem = FetchProblem | KeySetProblem | 'issuer_url' | 'ot
  * @returns why there are none: `other_issuer` when the document names another issuer, `jwks_uri` when it sends us to
  *   another origin
  */
-export async function discoverKeys(issuer: string): Promise<readonly RsaKey[] | DiscoveryProblem> {
+export async function discoverKeys(
+  issuer: string,
+  signal?: AbortSignal,
+): Promise<readonly RsaKey[] | DiscoveryProblem> {
   const url = URL.parse(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`)
   if (!url || !isTrustworthy(url)) return 'issuer_url'
-  const discovery = await fetchJson(url)
+  const discovery = await fetchJson(url, { signal })
   if (typeof discovery === 'string') return discovery
   if (discovery['issuer'] !== issuer) return 'other_issuer'
   const jwksUri = typeof discovery['jwks_uri'] === 'string' ? URL.parse(discovery['jwks_uri']) : null
   if (jwksUri?.origin !== url.origin || jwksUri.username !== '' || jwksUri.password !== '') return 'jwks_uri'
-  const keySet = await fetchJson(jwksUri)
+  const keySet = await fetchJson(jwksUri, { signal })
   return typeof keySet === 'string' ? keySet : usableKeys(keySet)
 }
 

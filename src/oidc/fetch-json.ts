@@ -12,9 +12,10 @@ export type FetchProblem = 'unreachable' | 'timeout' | 'status' | 'too_large' | 
  */
 export async function fetchJson(
   url: URL,
-  timeoutMilliseconds = FETCH_TIMEOUT_MILLISECONDS,
+  options: { readonly timeoutMilliseconds?: number; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Readonly<Record<string, unknown>> | FetchProblem> {
-  const signal = AbortSignal.timeout(timeoutMilliseconds)
+  const timeout = AbortSignal.timeout(options.timeoutMilliseconds ?? FETCH_TIMEOUT_MILLISECONDS)
+  const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout
   try {
     const response = await fetch(url, { redirect: 'error', signal, headers: { accept: 'application/json' } })
     if (response.status !== 200 || !response.body) {
@@ -32,6 +33,6 @@ export async function fetchJson(
     return strictJsonObject(Buffer.concat(chunks)) ?? 'not_json'
   } catch {
     // The error can hold the URL and what stood in the answer; only its kind goes on.
-    return signal.aborted ? 'timeout' : 'unreachable'
+    return timeout.aborted ? 'timeout' : 'unreachable'
   }
 }

@@ -46,10 +46,12 @@ export function issuerKeys({
   clock,
   log,
   records,
+  signal,
 }: {
   readonly clock: Clock
   readonly log: Log
   readonly records?: Pick<Ledger, 'readRecord' | 'writeRecord'>
+  readonly signal?: AbortSignal
 }): IssuerKeys {
   const stores = new Map<string, Store>()
 
@@ -87,7 +89,8 @@ export function issuerKeys({
   const replaceSet = async (issuer: string, store: Store): Promise<void> => {
     const fetchedAt = clock()
     store.attemptedAt = fetchedAt
-    const found = await discoverKeys(issuer)
+    const found = await discoverKeys(issuer, signal)
+    if (signal?.aborted) return
     if (typeof found === 'string') return log.warn('issuer.keys_unavailable', { issuer, reason: found })
     const set = await keySet(fetchedAt, found)
     if (!sameKids(set, store.set)) log.info('issuer.keys_changed', { issuer, keys: [...set.keys.keys()] })

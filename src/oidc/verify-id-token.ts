@@ -40,6 +40,8 @@ export function tokenVerifier(options: {
   readonly clock: Clock
   readonly log: Log
   readonly records?: Pick<Ledger, 'readRecord' | 'writeRecord'>
+  /** Aborted when the broker stops: no fetch goes on after that. */
+  readonly signal?: AbortSignal
 }): IdTokenVerifier {
   const { issuers, audience, clock, log } = options
   const keys = issuerKeys(options)

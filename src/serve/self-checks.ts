@@ -1,15 +1,8 @@
-import { url as inspectorUrl } from 'node:inspector'
 import type { CheckpointSink } from '#audit/checkpoint-sink.ts'
 import { rollback } from '#audit/rollback.ts'
 import type { Ledger, Signer } from '#broker/ports.ts'
 import { verifyJws } from '#crypto/verify-receipt.ts'
 import { StartError } from './start-error.ts'
-
-/** Whoever reaches an inspector reads every credential in memory (SECURITY, T39). */
-export function inspectorIsClosed(): void {
-  if (inspectorUrl() === undefined) return
-  throw new StartError('Cannot start with an open inspector, since it shows every credential. Start without --inspect.')
-}
 
 /** How far the clock may stand behind what is on record. Seconds. */
 const CLOCK_LEEWAY = 5

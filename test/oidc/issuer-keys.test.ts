@@ -171,12 +171,12 @@ describe('T11: fetching', () => {
 
   test('gives up on a body that does not end', async () => {
     server.jwks = (response) => response.write('{"keys":[')
-    expect(await fetchJson(new URL(`${server.url}/jwks`), 50)).toBe('timeout')
+    expect(await fetchJson(new URL(`${server.url}/jwks`), { timeoutMilliseconds: 50 })).toBe('timeout')
   })
 
   test('gives up on an answer that does not begin', async () => {
     server.jwks = () => {}
-    expect(await fetchJson(new URL(`${server.url}/jwks`), 50)).toBe('timeout')
+    expect(await fetchJson(new URL(`${server.url}/jwks`), { timeoutMilliseconds: 50 })).toBe('timeout')
   })
 
   test.each([301, 302, 303, 307, 308])('follows no redirect (%i)', async (status) => {

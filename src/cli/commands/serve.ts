@@ -13,8 +13,9 @@ export function serveCommand(): Command {
 
 async function run(file: string): Promise<void> {
   const config = loadConfig(file)
-  const { operatorLog, serve } = await import('#serve.ts')
+  const { keepProcessPrivate, operatorLog, serve } = await import('#serve.ts')
   const log = operatorLog()
+  keepProcessPrivate(log)
   const broker = await serve(config, { log })
   reloadOnHangup(broker, file, log)
   const end = stopped(broker)
