@@ -1,4 +1,5 @@
 import { catalogue, type Refusal, type RefusalCode } from '#domain/refusal.ts'
+import { DOCUMENTATION } from './problem.ts'
 
 /** What the answer to a refused request of the data plane says. Every SDK and agent that was measured reads it. */
 export interface RefusalBody {
@@ -25,8 +26,6 @@ export interface RefusalAnswer {
   readonly headers: readonly string[]
   readonly body: string
 }
-
-const DOCUMENTATION = 'https://github.com/till/mint/blob/main/docs/errors.md'
 
 /** Google's names, as close as its mapping comes: `RESOURCE_EXHAUSTED` would make clients repeat what is over. */
 const GRPC_NAMES: Readonly<Record<number, string>> = {
