@@ -40,6 +40,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   already_minted:
     'One job has one budget under each policy: use the outputs of the step that minted first, or name another policy with the input policy.',
   job_ended: 'Run the job again.',
+  not_found: 'Check the input broker: it is the public_url of the broker, with its path.',
   limit_exceeded: "Wait until other jobs have ended, or ask the broker's operator to raise the policy's limits.",
   storage_unavailable: "Nothing was minted. Run the job again, and tell the broker's operator.",
   issuer_keys_unavailable: "Nothing was minted. Run the job again, and tell the broker's operator.",

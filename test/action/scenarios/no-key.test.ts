@@ -49,6 +49,16 @@ test('a broker that is down is named, with the reason', async () => {
   expect(message).toContain('http://127.0.0.1:9 did not answer (ECONNREFUSED)')
 })
 
+test('a broker that is not at that path is looked for in the input broker', async () => {
+  const { message } = await refused({
+    answers: {
+      'POST /v1/keys': (_, response) =>
+        json(response, 404, problemOf('not_found', 404, 'There is nothing at this address.')),
+    },
+  })
+  expect(message).toContain('There is nothing at this address (not_found). Check the input broker')
+})
+
 test("a denial carries the broker's reason and its code, and is not repeated", async () => {
   const detail =
     'Cannot mint a key: policy "review" does not allow event_name "pull_request_target". Name the event in the policy.'
