@@ -1,4 +1,4 @@
-import { answerHeaderPasses, HEADER_NAME, HEADER_VALUE, nominated } from '#domain/headers.ts'
+import { answerHeaderPasses, nominated } from '#domain/headers.ts'
 import type { Redactor } from './redactor.ts'
 
 /** The head of an answer as the client gets it. */
@@ -12,17 +12,17 @@ export interface AnswerHead {
 /**
  * The head of the provider's answer as the client may see it.
  *
- * @param raw name, value, name, value: the bytes as received
+ * @param given name in lower case, value, name, value: names are tokens, values hold no control characters
  * @returns `null` for a head that cannot be passed: its body is compressed, or the status is none
  */
-export function answerHead(status: number, raw: readonly Buffer[], redactor: Redactor): AnswerHead | null {
+export function answerHead(status: number, given: readonly string[], redactor: Redactor): AnswerHead | null {
   if (status < 200 || status > 599) return null
   const headers: string[] = []
   let length: number | null = null
   let ofConnection: readonly string[] | null = null
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i]!.toString('latin1').toLowerCase()
-    const value = raw[i + 1]!.toString('latin1')
+  for (let i = 0; i < given.length; i += 2) {
+    const name = given[i]!
+    const value = given[i + 1]!
     switch (name) {
       case 'content-length':
         if (!/^[0-9]{1,15}$/.test(value)) return null
@@ -38,7 +38,7 @@ export function answerHead(status: number, raw: readonly Buffer[], redactor: Red
         ofConnection = [...(ofConnection ?? []), ...nominated(value)]
         continue
     }
-    if (!passes(name) || !HEADER_VALUE.test(value) || redactor.isIn(value)) continue
+    if (!passes(name) || redactor.isIn(value)) continue
     headers.push(name, value)
   }
   if (ofConnection) drop(headers, ofConnection)
@@ -58,7 +58,7 @@ const MOST_JUDGED = 2048
 function passes(name: string): boolean {
   let verdict = judged.get(name)
   if (verdict === undefined) {
-    verdict = HEADER_NAME.test(name) && answerHeaderPasses(name)
+    verdict = answerHeaderPasses(name)
     if (judged.size < MOST_JUDGED) judged.set(name, verdict)
   }
   return verdict

@@ -12,6 +12,7 @@ import { type Admitted, admit } from './admit.ts'
 import { Exchange, type Finished } from './exchange.ts'
 import { forward, type Outgoing } from './forward.ts'
 import { framingFault } from './framing.ts'
+import { http1Upstream } from './http1-upstream.ts'
 import { type DataPlaneLimits, DEFAULT_LIMITS } from './limits.ts'
 import { minuteRate } from './minute-rate.ts'
 import { openRequests } from './open-requests.ts'
@@ -20,7 +21,6 @@ import type { Plane } from './plane.ts'
 import { presentedKey } from './presented-key.ts'
 import { redactors } from './redactor.ts'
 import { giveUp, logFault, refuse, STOPPING } from './refuse.ts'
-import { undiciUpstream } from './upstream.ts'
 
 export interface DataPlaneOptions {
   readonly ledger: Ledger
@@ -54,7 +54,7 @@ export function dataPlane(options: DataPlaneOptions): DataPlane {
     ...options,
     limits,
     open,
-    upstream: undiciUpstream(limits),
+    upstream: http1Upstream(limits),
     freeRate: minuteRate(limits.freePerMinute),
     givenBackRate: minuteRate(limits.givenBackPerMinute),
     redactorFor: redactors(),
@@ -105,10 +105,9 @@ async function pass(plane: Plane, exchange: Exchange): Promise<void> {
 
 /** Builds what goes out, and looks at all of it: nothing may be found wrong after the charge. */
 function prepare(plane: Plane, exchange: Exchange, admitted: Admitted, key: string): Outgoing | Refusal {
-  const { provider, route, model, body } = admitted
+  const { provider, route, model } = admitted
   const credential = plane.credentials.read(provider.name)
-  const length = body.read === null ? body.announced : null
-  const headers = credential && outgoingHead(exchange.request.rawHeaders, provider, credential, key, length)
+  const headers = credential && outgoingHead(exchange.request.rawHeaders, provider, credential, key)
   if (!credential || !headers) return refusal('credential_missing', say.credentialMissing(provider.name))
   return {
     kind: 'outgoing',

@@ -142,8 +142,8 @@ export class Exchange implements AnswerReader {
     else this.#call = call
   }
 
-  onHead(status: number, raw: readonly Buffer[]): void {
-    const head = status === 401 ? null : answerHead(status, raw, this.#forwarding!.redactor)
+  onHead(status: number, headers: readonly string[]): void {
+    const head = status === 401 ? null : answerHead(status, headers, this.#forwarding!.redactor)
     if (!head) {
       this.#fail(status === 401 ? 'credential_rejected' : 'provider_failed')
       return

@@ -7,6 +7,7 @@ import type { Plane } from './plane.ts'
 import type { Redactor } from './redactor.ts'
 import { giveUp, refuse } from './refuse.ts'
 import { arrivedBody, PassingBody } from './request-body.ts'
+import type { UpstreamRequest } from './upstream.ts'
 
 /** A request that may go out: nothing of it can fail before a connection is tried. */
 export interface Outgoing {
@@ -35,7 +36,7 @@ export function forward(plane: Plane, exchange: Exchange, outgoing: Outgoing): v
   )
 }
 
-function outgoingBody(plane: Plane, exchange: Exchange, admitted: Admitted): Buffer | PassingBody | null {
+function outgoingBody(plane: Plane, exchange: Exchange, admitted: Admitted): UpstreamRequest['body'] {
   const { announced, read } = admitted.body
   const body = read ?? arrivedBody(exchange.request, announced)
   if (body) {
@@ -44,7 +45,7 @@ function outgoingBody(plane: Plane, exchange: Exchange, admitted: Admitted): Buf
   }
   exchange.letBodyCome()
   const { bodyBytes: most, bodyIdle: idle } = plane.limits
-  return new PassingBody(
+  const stream = new PassingBody(
     exchange.request,
     { most, idle },
     {
@@ -57,6 +58,7 @@ function outgoingBody(plane: Plane, exchange: Exchange, admitted: Admitted): Buf
       },
     },
   )
+  return { length: announced, stream }
 }
 
 /** Not one byte left: the activation is there again. */

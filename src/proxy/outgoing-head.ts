@@ -7,7 +7,6 @@ import type { Provider } from '#domain/provider.ts'
  *
  * @param raw name, value, name, value, as received
  * @param key of Till: goes upstream in no header at all
- * @param bodyLength bytes; `null` when there is no body, or its length is not known
  * @returns name, value, name, value; or `null` when the credential does not fit into a header
  */
 export function outgoingHead(
@@ -15,7 +14,6 @@ export function outgoingHead(
   provider: Provider,
   credential: string,
   key: string,
-  bodyLength: number | null,
 ): string[] | null {
   const ofConnection = connectionNames(raw)
   const headers: string[] = []
@@ -28,7 +26,6 @@ export function outgoingHead(
     headers.push(name, value)
   }
   headers.push('accept-encoding', 'identity')
-  if (bodyLength !== null) headers.push('content-length', String(bodyLength))
   const value = provider.header.before + credential + provider.header.after
   if (!HEADER_NAME.test(provider.header.name) || !HEADER_VALUE.test(value) || credential === '') return null
   headers.push(provider.header.name, value)

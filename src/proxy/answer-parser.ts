@@ -1,0 +1,328 @@
+/**
+ * Reads one answer of HTTP/1.1 (RFC 9112) from bytes as they come. Takes only what there is one way to read: whatever
+ * two parsers could frame differently is `broken`, and the caller closes the connection.
+ */
+
+/** What is told of an answer, in this order: the head, then pieces of the body. */
+export interface AnswerSink {
+  /** @param headers name in lower case, value, name, value: names are tokens, values hold no control characters */
+  onHead(status: number, headers: readonly string[]): void
+  /** @param chunk of the sink's own: nobody else writes into it */
+  onData(chunk: Buffer): void
+}
+
+/** `complete`: the answer has ended. `broken`: it cannot be read; nothing more is told of it. */
+export type Progress = 'partial' | 'complete' | 'broken'
+
+/** Bytes of a head, interim answers included, and of trailers. */
+export const MAX_ANSWER_HEAD = 65_536
+export const MAX_ANSWER_HEADERS = 256
+/** Bytes of the line before a chunk: its size and extensions. */
+const MAX_CHUNK_LINE = 1024
+const MAX_INTERIM_ANSWERS = 16
+
+type State = 'head' | 'length' | 'chunk-line' | 'chunk' | 'chunk-end' | 'trailers' | 'until-close' | 'over'
+
+export class AnswerParser {
+  /** Whether the connection may carry another request once the answer is complete. */
+  isReusable = false
+  /** Seconds that the provider says it keeps an idle connection; `null` when it says nothing. */
+  keepAlive: number | null = null
+  /** Whether a first byte has come. */
+  hasBegun = false
+
+  readonly #sink: AnswerSink
+  readonly #isHead: boolean
+  #state: State = 'head'
+  /** The beginning of a head, of a chunk's line or of trailers. */
+  #held: Buffer = EMPTY
+  /** Bytes of the body, or of the chunk, that are still to come. */
+  #left = 0
+  #interim = 0
+  #headBytes = 0
+
+  /** @param method of the request: an answer to `HEAD` has no body */
+  constructor(method: string, sink: AnswerSink) {
+    this.#isHead = method === 'HEAD'
+    this.#sink = sink
+  }
+
+  /** Nothing more is told. */
+  stop(): void {
+    this.#state = 'over'
+  }
+
+  /** @param bytes may be written into by others once this returns */
+  push(bytes: Buffer): Progress {
+    this.hasBegun = true
+    let input = bytes
+    while (this.#state === 'head') {
+      const rest = this.#takeHead(input)
+      if (rest === null) return this.#fail()
+      if (rest === 'partial') return 'partial'
+      input = rest
+    }
+    switch (this.#state) {
+      case 'over':
+        return this.#finish(input.length === 0)
+      case 'length':
+        return this.#takeLength(input)
+      case 'until-close':
+        if (input.length > 0) this.#sink.onData(Buffer.from(input))
+        return 'partial'
+      default:
+        return this.#takeChunks(input)
+    }
+  }
+
+  /** The provider has closed its side. */
+  end(): Progress {
+    if (this.#state !== 'until-close') return this.#fail()
+    this.#state = 'over'
+    return 'complete'
+  }
+
+  #fail(): Progress {
+    this.#state = 'over'
+    this.isReusable = false
+    return 'broken'
+  }
+
+  /** @param isAlone whether nothing follows: what nobody asked for makes the connection useless */
+  #finish(isAlone: boolean): Progress {
+    this.#state = 'over'
+    if (!isAlone) this.isReusable = false
+    return 'complete'
+  }
+
+  /** @returns what follows the head, `partial` when more must come, `null` when it is no head */
+  #takeHead(input: Buffer): Buffer | 'partial' | null {
+    const bytes = this.#held.length === 0 ? input : Buffer.concat([this.#held, input])
+    const end = bytes.indexOf(HEAD_END)
+    if (end < 0) {
+      if (this.#headBytes + bytes.length > MAX_ANSWER_HEAD || !couldBecomeHead(bytes)) return null
+      this.#held = Buffer.from(bytes)
+      return 'partial'
+    }
+    this.#held = EMPTY
+    this.#headBytes += end + 4
+    if (this.#headBytes > MAX_ANSWER_HEAD) return null
+    const head = parseHead(bytes.toString('latin1', 0, end))
+    if (head === null) return null
+    const rest = bytes.subarray(end + 4)
+    if (head.status < 200) {
+      // Nobody asked for another protocol. Other interim answers are passed over (RFC 9110, section 15.2).
+      return head.status === 101 || ++this.#interim > MAX_INTERIM_ANSWERS ? null : rest
+    }
+    this.isReusable = head.isKeptAlive
+    this.keepAlive = head.keepAlive
+    this.#state = this.#bodyState(head)
+    this.#left = head.length ?? 0
+    this.#sink.onHead(head.status, head.headers)
+    return rest
+  }
+
+  #bodyState({ status, length, isChunked }: Head): State {
+    if (this.#isHead || status === 304) return 'over'
+    if (status === 204) {
+      if (length || isChunked) this.isReusable = false
+      return 'over'
+    }
+    if (isChunked) return 'chunk-line'
+    if (length !== null) return length === 0 ? 'over' : 'length'
+    this.isReusable = false
+    return 'until-close'
+  }
+
+  #takeLength(input: Buffer): Progress {
+    if (input.length === 0) return 'partial'
+    const length = Math.min(this.#left, input.length)
+    this.#left -= length
+    const isComplete = this.#left === 0
+    if (isComplete) this.#finish(length === input.length)
+    this.#sink.onData(Buffer.from(input.subarray(0, length)))
+    return isComplete ? 'complete' : 'partial'
+  }
+
+  /** The chunks of one read leave as one piece. */
+  #takeChunks(input: Buffer): Progress {
+    const body = input.length === 0 ? EMPTY : Buffer.allocUnsafe(input.length)
+    let taken = 0
+    let at = 0
+    let progress: Progress = 'partial'
+    while (at < input.length && progress === 'partial') {
+      switch (this.#state) {
+        case 'chunk': {
+          const length = Math.min(this.#left, input.length - at)
+          input.copy(body, taken, at, at + length)
+          taken += length
+          at += length
+          this.#left -= length
+          if (this.#left === 0) this.#state = 'chunk-end'
+          break
+        }
+        case 'chunk-end':
+          // The carriage return, then the line feed: `#left` counts down from 0 to -1.
+          if (input[at] !== (this.#left === 0 ? CR : LF)) progress = this.#fail()
+          else if (this.#left-- < 0) this.#state = 'chunk-line'
+          at++
+          break
+        default: {
+          const next = this.#takeLine(input, at)
+          if (next < 0) progress = this.#fail()
+          else if (this.#state === 'over') progress = this.#finish(next === input.length)
+          at = next
+        }
+      }
+    }
+    if (taken > 0) this.#sink.onData(body.subarray(0, taken))
+    return progress
+  }
+
+  /** A line before a chunk, or of the trailers. @returns where the next one begins; -1 when it cannot be read */
+  #takeLine(input: Buffer, at: number): number {
+    const lineFeed = input.indexOf(LF, at)
+    const end = lineFeed < 0 ? input.length : lineFeed + 1
+    const part = input.subarray(at, end)
+    const line = this.#held.length === 0 ? part : Buffer.concat([this.#held, part])
+    const isTrailer = this.#state === 'trailers'
+    if (line.length > (isTrailer ? MAX_ANSWER_HEAD : MAX_CHUNK_LINE)) return -1
+    if (lineFeed < 0) {
+      this.#held = Buffer.from(line)
+      return end
+    }
+    this.#held = EMPTY
+    if (line[line.length - 2] !== CR) return -1
+    const text = line.toString('latin1', 0, line.length - 2)
+    return (isTrailer ? this.#trailer(text) : this.#chunkLine(text)) ? end : -1
+  }
+
+  #chunkLine(text: string): boolean {
+    const found = CHUNK_LINE.exec(text)
+    if (!found) return false
+    this.#left = Number.parseInt(found[1]!, 16)
+    this.#state = this.#left === 0 ? 'trailers' : 'chunk'
+    return true
+  }
+
+  /** Trailers are looked at and dropped. One that speaks of framing says that somebody reads the body differently. */
+  #trailer(text: string): boolean {
+    if (text === '') {
+      this.#state = 'over'
+      return true
+    }
+    this.#headBytes += text.length + 2
+    if (this.#headBytes > MAX_ANSWER_HEAD || NO_LINES.test(text)) return false
+    const colon = text.indexOf(':')
+    const name = colon < 0 ? null : fieldName(text.slice(0, colon))
+    return name !== null && name !== 'content-length' && name !== 'transfer-encoding'
+  }
+}
+
+interface Head {
+  readonly status: number
+  readonly headers: readonly string[]
+  /** `null`: not announced. */
+  readonly length: number | null
+  readonly isChunked: boolean
+  readonly isKeptAlive: boolean
+  readonly keepAlive: number | null
+}
+
+/** @param text the status line and the headers, without the empty line */
+function parseHead(text: string): Head | null {
+  if (NO_LINES.test(text)) return null
+  let at = text.indexOf('\r\n')
+  const found = STATUS_LINE.exec(at < 0 ? text : text.slice(0, at))
+  if (!found) return null
+  const isOld = found[1] === '0'
+  const headers: string[] = []
+  let length: number | null = null
+  let isChunked = false
+  let isKeptAlive = !isOld
+  let keepAlive: number | null = null
+  while (at >= 0) {
+    const start = at + 2
+    at = text.indexOf('\r\n', start)
+    const end = at < 0 ? text.length : at
+    const colon = text.indexOf(':', start)
+    if (colon < 0 || colon > end) return null
+    const name = fieldName(text.slice(start, colon))
+    if (name === null) return null
+    const value = trimmed(text, colon + 1, end)
+    headers.push(name, value)
+    if (headers.length > 2 * MAX_ANSWER_HEADERS) return null
+    switch (name) {
+      case 'content-length':
+        // Nothing may stand behind it, not even what is to be trimmed: parsers differ there.
+        if (length !== null || !CONTENT_LENGTH.test(value) || isBlank(text.charCodeAt(end - 1))) return null
+        length = Number(value)
+        break
+      case 'transfer-encoding':
+        if (isChunked || isOld || value.toLowerCase() !== 'chunked') return null
+        isChunked = true
+        break
+      case 'connection':
+        if (value.toLowerCase() !== 'keep-alive') isKeptAlive = false
+        break
+      case 'keep-alive':
+        keepAlive = Number(/(?:^|[,\s])timeout=([0-9]{1,6})/i.exec(value)?.[1] ?? Number.NaN)
+        if (Number.isNaN(keepAlive)) keepAlive = null
+        break
+    }
+  }
+  if (isChunked && length !== null) return null
+  const status = Number(found[2])
+  // HTTP/1.0 knows no interim answers.
+  if (isOld && status < 200) return null
+  return { status, headers, length, isChunked, isKeptAlive, keepAlive }
+}
+
+/** Without the blanks and tabs around it (RFC 9110, section 5.5). */
+function trimmed(text: string, from: number, to: number): string {
+  let start = from
+  let end = to
+  while (start < end && isBlank(text.charCodeAt(start))) start++
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--
+  return text.slice(start, end)
+}
+
+const isBlank = (code: number) => code === SPACE || code === TAB
+
+/** Providers send the same few names over and over: each is looked at once. Names are theirs, so the table is bounded. */
+const names = new Map<string, string | null>()
+const MOST_NAMES = 2048
+
+/** In lower case; `null` when it is none: empty, with a blank at its end, the continuation of a folded line. */
+function fieldName(written: string): string | null {
+  let name = names.get(written)
+  if (name === undefined) {
+    name = TOKEN.test(written) ? written.toLowerCase() : null
+    if (names.size < MOST_NAMES) names.set(written, name)
+  }
+  return name
+}
+
+/** Whether bytes without an empty line can still become a head: they begin like one, and each of their lines ends well. */
+function couldBecomeHead(bytes: Buffer): boolean {
+  const begin = bytes.toString('latin1', 0, Math.min(bytes.length, VERSION.length))
+  if (!VERSION.startsWith(begin)) return false
+  for (let at = bytes.indexOf(LF); at >= 0; at = bytes.indexOf(LF, at + 1)) if (bytes[at - 1] !== CR) return false
+  return true
+}
+
+const EMPTY = Buffer.alloc(0)
+const TAB = 0x09
+const SPACE = 0x20
+const CR = 0x0d
+const LF = 0x0a
+const HEAD_END = Buffer.from('\r\n\r\n')
+const VERSION = 'HTTP/1.'
+/** What stands in no line: control characters, and CR or LF where the other is missing. */
+const NO_LINES = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5][0-9]{2})(?: .*)?$/
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const CONTENT_LENGTH = /^[0-9]{1,15}$/
+/** RFC 9112, section 7.1. Extensions are read so that nothing can hide in them, and mean nothing. */
+const CHUNK_LINE =
+  /^([0-9A-Fa-f]{1,12})(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"))?)*$/
