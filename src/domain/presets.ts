@@ -123,8 +123,8 @@ export const presets: ReadonlyMap<string, Provider> = new Map(
     }),
     preset('deepseek', {
       origin: 'https://api.deepseek.com',
-      base: '/v1',
-      // No prefix: the same API stands at the root, under /v1, /beta and /anthropic, and the last two are different.
+      // No base: its documentation has OpenAI's clients at the root. No prefix: the same API stands there, under /v1,
+      // /beta and /anthropic, and the last two are different.
       routes: [
         'POST /v1/chat/completions',
         'POST /chat/completions',

@@ -23,7 +23,7 @@ describe('where each stands, and what its SDK is to be pointed at', () => {
     ['together', 'https://api.together.xyz', 'authorization: Bearer {credential}', '/v1', 'body'],
     ['fireworks', 'https://api.fireworks.ai', 'authorization: Bearer {credential}', '/inference/v1', 'body'],
     ['perplexity', 'https://api.perplexity.ai', 'authorization: Bearer {credential}', '/v1', 'body'],
-    ['deepseek', 'https://api.deepseek.com', 'authorization: Bearer {credential}', '/v1', 'body'],
+    ['deepseek', 'https://api.deepseek.com', 'authorization: Bearer {credential}', '', 'body'],
     ['xai', 'https://api.x.ai', 'authorization: Bearer {credential}', '/v1', 'body'],
     ['cohere', 'https://api.cohere.com', 'authorization: Bearer {credential}', '', 'body'],
   ])('%s', (name, origin, header, base, model) => {
