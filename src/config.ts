@@ -20,6 +20,7 @@ import {
   refuseOneAddressForBoth,
   sqliteBeside,
   storageBeside,
+  withAcceptedRisk,
 } from './config/settings.ts'
 import { address } from './config/values.ts'
 
@@ -36,7 +37,7 @@ export interface Config {
   readonly adminListen: Address
   readonly storage:
     | { readonly kind: 'sqlite'; readonly path: string }
-    | { readonly kind: 'postgresql'; readonly url: string }
+    | { readonly kind: 'postgresql'; readonly url: string; readonly acceptAsynchronousStandbys: boolean }
   /** 32 bytes. `null`: SQLite without one named; made beside the database at first start. */
   readonly masterKey: Uint8Array | null
   readonly issuers: readonly Issuer[]
@@ -121,6 +122,7 @@ const FIELDS = [
   'listen',
   'admin_listen',
   'storage',
+  'storage_risk',
   'master_key',
   'issuers',
   'providers',
@@ -152,7 +154,7 @@ function readConfig(root: Place, sources: ConfigSources): Config | undefined {
     audience: url?.audience,
     listen,
     adminListen,
-    storage,
+    storage: withAcceptedRisk(fields, storage),
     masterKey: fields.take('master_key', masterKeyFrom({ ...secrets, areRead: needed !== 'none' }), null),
     issuers: fields.take('issuers', issuers, DEFAULT_ISSUERS),
     providers: providers?.providers,

@@ -41,7 +41,7 @@ export function storageBeside(file: string): Reader<Config['storage']> {
     if (text === undefined) return undefined
     if (/^postgres(?:ql)?:\/\//.test(text))
       return URL.canParse(text) && new URL(text).hostname !== ''
-        ? { kind: 'postgresql', url: text }
+        ? { kind: 'postgresql', url: text, acceptAsynchronousStandbys: false }
         : at.refuse('expected postgresql://USER@HOST/DATABASE')
     const path = /^sqlite:(.+)$/s.exec(text)?.[1]
     if (path === undefined || path.includes('\0')) return at.refuse(`expected ${expected}`)
@@ -54,6 +54,18 @@ export function storageBeside(file: string): Reader<Config['storage']> {
 
 export function sqliteBeside(file: string, path: string): Config['storage'] {
   return { kind: 'sqlite', path: resolve(dirname(file), path) }
+}
+
+/** What a failover may forget is accepted by name, and only where there can be one. */
+export function withAcceptedRisk(
+  fields: Fields,
+  storage: Config['storage'] | undefined,
+): Config['storage'] | undefined {
+  const risk = fields.take('storage_risk', oneOf('accept_asynchronous_standbys'), null)
+  if (!risk || !storage) return storage
+  if (storage.kind === 'postgresql') return { ...storage, acceptAsynchronousStandbys: true }
+  fields.get('storage_risk')?.refuse('this risk is of PostgreSQL only: remove the field')
+  return storage
 }
 
 /** Beside an SQLite file a key can be made and kept; a server's database has no such place. */

@@ -3,8 +3,9 @@ import type { Config } from '#config.ts'
 import { checkMasterKey, isSealed, masterKey } from '#crypto/master-key.ts'
 import { type Sealer, sealer } from '#crypto/seal.ts'
 import { type Records, sealedRecords } from '#crypto/sealed-records.ts'
+import { openPostgresLedger } from '#storage/postgres-ledger.ts'
 import { openSqliteLedger } from '#storage/sqlite-ledger.ts'
-import { rethrowForOperator, StartError } from './start-error.ts'
+import { rethrowForOperator } from './start-error.ts'
 
 /** What a broker opens first, and what a command of the operator opens beside a running one or without. */
 export interface OpenLedger {
@@ -17,11 +18,9 @@ export interface OpenLedger {
 
 /** @throws {StartError} with a sentence for the operator */
 export async function openLedger({ storage, masterKey: given }: Config): Promise<OpenLedger> {
-  if (storage.kind !== 'sqlite')
-    throw new StartError('Cannot open PostgreSQL: this version of Till stores on SQLite only (storage: sqlite:…).')
-  const ledger = await openSqliteLedger({ path: storage.path }).catch(rethrowForOperator)
+  const ledger = await openStorage(storage).catch(rethrowForOperator)
   try {
-    const key = await masterKey(given, storage.path, await isSealed(ledger))
+    const key = await masterKey(given, storage.kind === 'sqlite' ? storage.path : null, await isSealed(ledger))
     const seal = await sealer(key)
     key.fill(0)
     const records = sealedRecords(ledger, seal)
@@ -31,4 +30,8 @@ export async function openLedger({ storage, masterKey: given }: Config): Promise
     await ledger.close()
     return rethrowForOperator(error)
   }
+}
+
+function openStorage(storage: Config['storage']): Promise<Ledger> {
+  return storage.kind === 'sqlite' ? openSqliteLedger(storage) : openPostgresLedger(storage)
 }

@@ -194,7 +194,11 @@ test.each(['256.0.0.1:80', '1.2.3:80', '"[::g]:80"', '"127.0.0.1"', '127.0.0.1:6
 
 test('PostgreSQL is accepted with a master key', () => {
   const storage = 'storage: postgresql://till@db.example.com/till\nmaster_key: env:TILL_MASTER_KEY\n'
-  expect(good(storage + MINIMAL).storage).toEqual({ kind: 'postgresql', url: 'postgresql://till@db.example.com/till' })
+  expect(good(storage + MINIMAL).storage).toEqual({
+    kind: 'postgresql',
+    url: 'postgresql://till@db.example.com/till',
+    acceptAsynchronousStandbys: false,
+  })
 })
 
 test("an issuer's text stays as it is written, since ID tokens are compared with it", () => {
@@ -242,4 +246,11 @@ test('a problem is printed with file, line, column and path', () => {
 test('problems come in the order of their lines', () => {
   const lines = problems(readFileSync(`${here}/broken/unknown-fields.yaml`, 'utf8')).map(({ line }) => line)
   expect(lines).toEqual(lines.toSorted((a, b) => a - b))
+})
+
+test('that a failover may forget commits is accepted by name, on PostgreSQL only', () => {
+  const risk = 'storage_risk: accept_asynchronous_standbys\n'
+  const storage = 'storage: postgresql://till@db.example.com/till\nmaster_key: env:TILL_MASTER_KEY\n'
+  expect(good(storage + risk + MINIMAL).storage).toMatchObject({ acceptAsynchronousStandbys: true })
+  expect(problems(risk + MINIMAL)).toMatchObject([{ path: 'storage_risk' }])
 })
