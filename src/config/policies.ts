@@ -10,7 +10,9 @@ import {
 } from '#domain/policy.ts'
 import type { Provider } from '#domain/provider.ts'
 import { formatRoute, type Route } from '#domain/route.ts'
-import { POLICY_NAME } from '#wire/mint.ts'
+import { scopeText } from '#domain/scope.ts'
+import { canonicalRoute } from '#domain/target.ts'
+import { MAX_ROUTES, MAX_SCOPE_BYTES, POLICY_NAME } from '#wire/mint.ts'
 import { nearest } from './nearest.ts'
 import { type Fields, type Reader, whole } from './place.ts'
 import { freeRouteOver, type Providers } from './providers.ts'
@@ -50,7 +52,7 @@ function readPolicy(fields: Fields, names: Map<string, string>, known: Providers
   const narrowed = providers?.flatMap((name) => known?.providers.get(name) ?? []) ?? []
   refuseWithoutId(fields)
   refuseModelsOfBlindProviders(fields, narrowed)
-  return whole<Policy>({
+  const policy = whole<Policy>({
     name: fields.need('name', newName(names)),
     repositoryIds: fields.take('repository_id', ids, null),
     repositoryOwnerIds: fields.take('repository_owner_id', ids, null),
@@ -63,6 +65,29 @@ function readPolicy(fields: Fields, names: Map<string, string>, known: Providers
     models: fields.take('models', models, null),
     limits: fields.take('limits', limits, NO_LIMITS),
   })
+  if (policy) refuseWideScope(fields, policy, narrowed)
+  return policy
+}
+
+/** The action would refuse the answer to such a mint, and the job would have lost its one key. */
+function refuseWideScope(fields: Fields, { routes, models }: Policy, providers: readonly Provider[]): void {
+  const scope = scopeText({
+    routes: new Map(
+      providers.map((provider) => [
+        provider.name,
+        (routes ?? provider.routes).map((route) => canonicalRoute(provider, route)),
+      ]),
+    ),
+    models,
+  })
+  const at = fields.get('routes') ?? fields.get('providers')
+  if (scope.routes.length > MAX_ROUTES)
+    at?.refuse(`expected at most ${MAX_ROUTES} routes, got ${scope.routes.length}: write some as patterns`)
+  const bytes = Buffer.byteLength(JSON.stringify(scope))
+  if (bytes > MAX_SCOPE_BYTES)
+    at?.refuse(
+      `expected routes and models of at most ${MAX_SCOPE_BYTES} bytes together, got ${bytes}: write some as patterns`,
+    )
 }
 
 /** A policy without an id would let every repository of the issuer in. */

@@ -59,12 +59,17 @@ export interface JobAnswer {
   readonly check_run_id: string | null
 }
 
+/** What an answer may hold of a scope: a policy with more is refused at load, so that no key is minted for nothing. */
+export const MAX_ROUTES = 1024
+/** Bytes of the scope as JSON. */
+export const MAX_SCOPE_BYTES = 32_768
+
 export const keyId = text(/^k_[0-9A-Za-z]{4,40}$/, 'a key id')
 export const keyText = text(/^till_[0-9A-Za-z]{20,75}$/, 'a key')
 const baseUrl = object({ base_url: text(/^https?:\/\/[\x21-\x7e]{1,500}$/, 'a URL') }, {}, 'ignore')
 export const providers = record(PROVIDER_NAME, baseUrl, 32)
 export const scope: Shape<ScopeAnswer> = object(
-  { routes: list(text(/^[\x20-\x7e]{1,1100}$/, 'a route'), 0, 1024) },
+  { routes: list(text(/^[\x20-\x7e]{1,1100}$/, 'a route'), 0, MAX_ROUTES) },
   { models: nullable(list(model, 1, 256)) },
   'ignore',
 ) as Shape<ScopeAnswer>

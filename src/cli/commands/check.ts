@@ -10,10 +10,24 @@ export function checkCommand(): Command {
     .action((_, command: Command) => {
       const file: string = command.optsWithGlobals()['config']
       const config = readConfigFile(file)
-      if (isConfig(config)) process.stdout.write(`${file} is good: ${summary(config)}.\n`)
-      else
+      if (isConfig(config)) {
+        process.stdout.write(`${file} is good: ${summary(config)}.\n`)
+        for (const warning of warnings(config)) process.stdout.write(`warning: ${warning}\n`)
+      } else
         throw new Failure([...problemLines(file, config), `${file} has ${count(config.length, 'problem')}.`].join('\n'))
     })
+}
+
+/** What is allowed and seldom meant. */
+function warnings({ issuers, policies }: Config): string[] {
+  if (issuers.length < 2) return []
+  return policies
+    .filter(({ claims }) => !claims.has('iss'))
+    .map(
+      ({ name }) =>
+        `policy "${name}" has no claims.iss, and there are ${issuers.length} issuers: ids are unique within one GitHub ` +
+        'only, so that the repository with this id at any of them gets a key.',
+    )
 }
 
 /** Such as `2 providers, 1 policy, 1 issuer, SQLite, for jobs at https://till.example.com`. */

@@ -1,0 +1,23 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { parse, stringify } from 'yaml'
+import { configured } from './folder.ts'
+import { runTill } from './run-till.ts'
+
+test('till check warns of a policy without claims.iss where there are several issuers: ids are unique within one', async () => {
+  const cwd = configured()
+  const file = join(cwd, 'till.yaml')
+  const config = parse(readFileSync(file, 'utf8'))
+  const check = async (issuers: readonly string[], claims?: object) => {
+    const policies = config.policies.map((policy: object) => ({ ...policy, ...(claims && { claims }) }))
+    writeFileSync(file, stringify({ ...config, issuers, policies }))
+    const { status, stdout } = await runTill(['check'], { cwd, env: { OPENAI_API_KEY: 'sk-test' } })
+    expect(status).toBe(0)
+    return stdout.includes('warning: policy ')
+  }
+  const [one, two] = ['https://token.actions.githubusercontent.com', 'https://ghes.example.com/_services/token']
+  expect(await check([one])).toBe(false)
+  expect(await check([one, two])).toBe(true)
+  expect(await check([one, two], { iss: one })).toBe(false)
+})
