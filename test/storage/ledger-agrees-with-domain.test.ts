@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { Ledger } from '#broker/ports.ts'
 import {
   activate,
@@ -13,9 +13,11 @@ import {
   type GrantState,
   naturalEnd,
 } from '#domain/grant.ts'
+import { openPostgresLedger } from '#storage/postgres-ledger.ts'
 import { openSqliteLedger } from '#storage/sqlite-ledger.ts'
 import { aRequest, minted, T0 } from '#test/contract/mint-entry.ts'
 import { verifiedEvents } from '#test/contract/verify-chain.ts'
+import { startPostgres } from '#test/support/postgres.ts'
 
 /** What a ledger is, without a disk: the rules of the domain, one after the other. */
 class Model {
@@ -68,44 +70,51 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('revoke' as const), after }) },
 )
 
-let folder: string
-let ledger: Ledger
+const stores = {
+  SQLite: async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'till-ledger-'))
+    const ledger = await openSqliteLedger({ path: join(folder, 'till.db') })
+    return { ledger, remove: () => rm(folder, { recursive: true }) }
+  },
+  PostgreSQL: async () => {
+    const postgres = await startPostgres()
+    const ledger = await openPostgresLedger({ url: await postgres.createDatabase() })
+    return { ledger, remove: () => postgres.stop() }
+  },
+}
 
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'till-ledger-'))
-  ledger = await openSqliteLedger({ path: join(folder, 'till.db') })
-})
-afterAll(async () => {
-  await ledger.close()
-  await rm(folder, { recursive: true })
-})
+test.each(Object.entries(stores))(
+  'on %s the ledger answers every history as the rules of the domain do',
+  async (_, open) => {
+    const { ledger, remove } = await open()
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { maxLength: 40 }),
+        fc.integer({ min: 1, max: 6 }),
+        fc.option(fc.integer({ min: 30, max: 100 }), { nil: null }),
+        async (steps, limit, idleAfter) => {
+          const grant = await minted(ledger, { limit, idleAfter, expiresIn: 300 })
+          const model = new Model(grant)
+          let now = T0
+          for (const next of steps) {
+            now += next.after
+            await take(ledger, next, grant, model, now)
+          }
+          await take(ledger, { do: 'state', after: 0 }, grant, model, now)
+          const events = await verifiedEvents(ledger, grant.id)
+          const count = (type: string) => events.filter((event) => event.type === type).length
+          expect(count('activation') - count('activation.given_back')).toBe(model.used)
+          expect(count('key.ended')).toBe(model.ended ? 1 : 0)
+        },
+      ),
+      { numRuns: 60 },
+    )
+    await ledger.close()
+    await remove()
+  },
+)
 
-test('the ledger answers every history as the rules of the domain do', async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(step, { maxLength: 40 }),
-      fc.integer({ min: 1, max: 6 }),
-      fc.option(fc.integer({ min: 30, max: 100 }), { nil: null }),
-      async (steps, limit, idleAfter) => {
-        const grant = await minted(ledger, { limit, idleAfter, expiresIn: 300 })
-        const model = new Model(grant)
-        let now = T0
-        for (const next of steps) {
-          now += next.after
-          await take(next, grant, model, now)
-        }
-        await take({ do: 'state', after: 0 }, grant, model, now)
-        const events = await verifiedEvents(ledger, grant.id)
-        const count = (type: string) => events.filter((event) => event.type === type).length
-        expect(count('activation') - count('activation.given_back')).toBe(model.used)
-        expect(count('key.ended')).toBe(model.ended ? 1 : 0)
-      },
-    ),
-    { numRuns: 60 },
-  )
-})
-
-async function take(next: Step, grant: Grant, model: Model, now: number): Promise<void> {
+async function take(ledger: Ledger, next: Step, grant: Grant, model: Model, now: number): Promise<void> {
   if (next.do !== 'sweep') model.look(now)
   switch (next.do) {
     case 'charge': {
