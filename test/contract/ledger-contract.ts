@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Ledger, MintEntry, MintRefusal } from '#broker/ports.ts'
 import { type AuditEvent, type AuditFact, jobRecord } from '#domain/audit-event.ts'
+import { trailVerifier } from '#domain/audit-trail.ts'
 import type { Ending } from '#domain/grant.ts'
 import { aRequest, type MintOptions, mintEntry, minted, T0 } from './mint-entry.ts'
 import { verifiedEvents } from './verify-chain.ts'
@@ -677,7 +679,98 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
         await expect(ledger.charge(grant, aRequest(), T0)).rejects.toMatchObject({ name: 'StorageUnavailable' })
         await ledger.close()
       })
+    })
 
+    describe('checkpoints and the stored trail', () => {
+      const checkpoint = async (seq: number) => {
+        const { position, heads } = await ledger.sinceCheckpoint()
+        return ledger.writeCheckpoint({ seq, jws: `signed.${seq}`, position, heads })
+      }
+      const trail = async (chain?: string) => {
+        const verifier = trailVerifier((bytes) => createHash('sha256').update(bytes).digest('hex'))
+        const opened = await ledger.openTrail()
+        try {
+          for await (const record of opened.records(chain)) verifier.add(record)
+          return verifier.end()
+        } finally {
+          await opened.close()
+        }
+      }
+
+      test('the heads of the chains that grew since the last checkpoint, and of no other', async () => {
+        const [one, two] = [await minted(ledger), await minted(ledger)]
+        await ledger.refuseMint(aRefusal(mintEntry()))
+        const { last, heads } = await ledger.sinceCheckpoint()
+        expect(last).toBeNull()
+        expect(heads.map(({ chain, seq }) => `${chain} ${seq}`).sort()).toEqual(
+          ['broker 1', `${one.id} 1`, `${two.id} 1`].sort(),
+        )
+        expect(await checkpoint(1)).toBe(true)
+        expect(await ledger.sinceCheckpoint()).toMatchObject({ last: { seq: 1, jws: 'signed.1' }, heads: [] })
+        await ledger.charge(two, aRequest(), T0)
+        expect((await ledger.sinceCheckpoint()).heads).toMatchObject([{ chain: two.id, seq: 2 }])
+      })
+
+      test('refusals that are counted and not written are in it', async () => {
+        const grant = await minted(ledger)
+        for (let i = 0; i < 3; i++) await ledger.record(grant, refusedRequest(), T0)
+        expect((await ledger.sinceCheckpoint()).heads).toMatchObject([{ chain: grant.id, seq: 3 }])
+      })
+
+      test('of two checkpoints of one seq the first stands', async () => {
+        await minted(ledger)
+        expect(await checkpoint(1)).toBe(true)
+        await minted(ledger)
+        expect(await checkpoint(1)).toBe(false)
+        expect((await ledger.sinceCheckpoint()).heads).toHaveLength(1)
+        expect(await checkpoint(2)).toBe(true)
+        expect(await ledger.checkpoints(0, 10)).toEqual([
+          { seq: 1, jws: 'signed.1' },
+          { seq: 2, jws: 'signed.2' },
+        ])
+        expect(await ledger.checkpoints(1, 10)).toMatchObject([{ seq: 2 }])
+        expect(await ledger.behindCheckpoint()).toBeNull()
+      })
+
+      test('the trail is everything, or one chain, and verifies; what comes later is not in it', async () => {
+        const [one, two] = [await minted(ledger), await minted(ledger)]
+        await ledger.charge(one, aRequest(), T0)
+        await checkpoint(1)
+        await ledger.charge(two, aRequest(), T0)
+        expect(await trail()).toEqual({ chains: 3, events: 4, unwitnessed: 1, faults: [], faultyChains: 0 })
+        expect(await trail(one.id)).toMatchObject({ chains: 1, events: 2, unwitnessed: 0, faults: [] })
+        const opened = await ledger.openTrail()
+        await ledger.charge(two, aRequest(), T0)
+        const records = []
+        for await (const record of opened.records(two.id)) records.push(record)
+        await opened.close()
+        expect(records.filter(({ kind }) => kind === 'event')).toHaveLength(2)
+      })
+
+      test('the trail has every checkpoint with its heads', async () => {
+        const { id } = await minted(ledger)
+        await checkpoint(1)
+        const opened = await ledger.openTrail()
+        const stored = []
+        for await (const each of opened.checkpoints()) stored.push(each)
+        await opened.close()
+        expect(stored).toMatchObject([{ seq: 1, jws: 'signed.1', heads: [{ chain: id, seq: 1 }] }])
+      })
+
+      test('new events are told in the order in which they came', async () => {
+        const grant = await minted(ledger)
+        const [first] = await ledger.newEvents(null, 10)
+        expect(JSON.parse(first!.text)).toMatchObject({ type: 'key.minted', chain: grant.id })
+        expect(await ledger.newEvents(first!.position, 10)).toEqual([])
+        await ledger.charge(grant, aRequest(), T0)
+        await ledger.end(grant, 'revoked_by_job', T0)
+        const types = (await ledger.newEvents(first!.position, 10)).map(({ text }) => JSON.parse(text).type)
+        expect(types).toEqual(['activation', 'key.ended'])
+        expect(await ledger.newEvents(null, 1)).toHaveLength(1)
+      })
+    })
+
+    describe('its state of health', () => {
       test('a check resolves when a write reaches the disk', async () => {
         await ledger.check()
         await ledger.close()

@@ -39,7 +39,7 @@ export async function sinceCheckpoint(statements: Statements): Promise<SinceChec
   const position = await settledPosition(statements)
   const [last] = await statements.query('SELECT seq, jws, last_event FROM checkpoints ORDER BY seq DESC LIMIT 1')
   const heads = await statements.query(
-    `SELECT DISTINCT ON (chain) CASE chain WHEN 0 THEN 'broker' ELSE id END AS chain, seq, encode(hash, 'hex') AS hash
+    `SELECT DISTINCT ON (events.chain) CASE chain WHEN 0 THEN 'broker' ELSE id END AS chain, seq, encode(hash, 'hex') AS hash
       FROM events LEFT JOIN grants ON grants.no = events.chain
       WHERE events.no > $1 AND events.no <= $2 ORDER BY events.chain, seq DESC`,
     [Number(last?.['last_event'] ?? 0), position],
