@@ -1,9 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { activate, deadKey } from '#broker/activate.ts'
+import { type Activated, activate, deadKey } from '#broker/activate.ts'
 import type { Clock, Credentials, Ledger, Log, Random, RequestRecord, Rules } from '#broker/ports.ts'
 import { settle } from '#broker/settle.ts'
+import type { DeadReason, Grant } from '#domain/grant.ts'
 import { isKey } from '#domain/key.ts'
+import type { NumericDate } from '#domain/numeric-date.ts'
 import { type Refusal, refusal } from '#domain/refusal.ts'
 import * as say from '#domain/sentence.ts'
 import { parseProxyTarget } from '#domain/target.ts'
@@ -123,7 +125,7 @@ async function spend(plane: Plane, exchange: Exchange, { admitted, record }: Out
   const { grant, isFree } = admitted
   const now = plane.clock()
   if (isFree) {
-    const dead = await plane.ledger.admitFree(grant, now)
+    const dead = await exchange.hear(admitFree(plane, exchange, grant, now))
     const wait = dead ? 0 : plane.freeRate.wait(grant.id, now)
     if (dead || wait > 0) {
       const why = dead
@@ -133,7 +135,6 @@ async function spend(plane: Plane, exchange: Exchange, { admitted, record }: Out
       return false
     }
     plane.freeRate.take(grant.id, now)
-    exchange.used = (await plane.ledger.state(grant, now)).used
   } else {
     const wait = plane.givenBackRate.wait(grant.id, now)
     if (wait > 0) {
@@ -141,8 +142,7 @@ async function spend(plane: Plane, exchange: Exchange, { admitted, record }: Out
       await refuse(plane, exchange, refusal('limit_exceeded', why, wait))
       return false
     }
-    const activated = await activate(plane.ledger, grant, record, now)
-    exchange.used = activated.used
+    const activated = await exchange.hear(charge(plane, exchange, grant, record, now))
     if (activated.kind === 'denied') {
       exchange.refuse(activated.refusal)
       return false
@@ -150,6 +150,24 @@ async function spend(plane: Plane, exchange: Exchange, { admitted, record }: Out
   }
   settleWhenFinished(plane, exchange, admitted, record)
   return !exchange.isOver
+}
+
+async function admitFree(plane: Plane, exchange: Exchange, grant: Grant, now: NumericDate): Promise<DeadReason | null> {
+  const dead = await plane.ledger.admitFree(grant, now)
+  exchange.used = (await plane.ledger.state(grant, now)).used
+  return dead
+}
+
+async function charge(
+  plane: Plane,
+  exchange: Exchange,
+  grant: Grant,
+  record: RequestRecord,
+  now: NumericDate,
+): Promise<Activated> {
+  const activated = await activate(plane.ledger, grant, record, now)
+  exchange.used = activated.used
+  return activated
 }
 
 /** From here on its end is put on record, whatever it is. */

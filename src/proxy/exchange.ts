@@ -70,6 +70,9 @@ export class Exchange implements AnswerReader {
   #finished: Finished | null = null
   #status = 0
   #isContinued = false
+  #isHearing = false
+  /** Came while the ledger was heard. */
+  #heldCut: Refusal | null = null
   /** Read and not written yet. */
   #head: AnswerHead | null = null
   /** A small answer that is complete. */
@@ -129,9 +132,24 @@ export class Exchange implements AnswerReader {
     this.response.writeHead(answer.status, head).end(answer.body)
   }
 
+  /**
+   * Waits for what the ledger says of this request. It may find the key expired, and then tells of the ending before it
+   * answers: the cut waits for the answer, which has the numbers of the key.
+   */
+  async hear<T>(answer: Promise<T>): Promise<T> {
+    this.#isHearing = true
+    try {
+      return await answer
+    } finally {
+      this.#isHearing = false
+      if (this.#heldCut) this.#breakOff('cut', this.#heldCut)
+    }
+  }
+
   /** Breaks it off because of something that has nothing to do with the provider. */
   cut(refused: Refusal): void {
-    this.#breakOff('cut', refused)
+    if (this.#isHearing) this.#heldCut = refused
+    else this.#breakOff('cut', refused)
   }
 
   /** Takes the provider's answer from here on. */

@@ -185,6 +185,15 @@ test('T30: an expired key, an idle key and a revoked key are refused with 410, o
   expect(sent()).toBe(0)
 })
 
+test('the very request that finds its key expired gets the numbers of the key, on free routes too', async () => {
+  for (const line of ['POST /proxy/api/v1/responses', 'GET /proxy/api/v1/models']) {
+    const { auth } = await till.mint({ limit: 7, expiresAt: till.now + 1 })
+    till.now += 1
+    const { status, headers } = await raw(till.port, bytesOf(line, [auth]))
+    expect([status, headers['till-activations-used'], headers['till-activations-remaining']]).toEqual([410, '0', '7'])
+  }
+})
+
 test('a free route costs nothing, is on record, and is limited by the minute', async () => {
   const { auth, used, events } = await till.mint({ limit: 1 })
   const get = () => raw(till.port, bytesOf('GET /proxy/api/v1/models', [auth]))
