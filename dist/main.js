@@ -403,12 +403,13 @@ var mintRequest = object(
   },
   "refuse"
 );
+var MAX_ROUTES = 1024;
 var keyId = text(/^k_[0-9A-Za-z]{4,40}$/, "a key id");
 var keyText = text(/^till_[0-9A-Za-z]{20,75}$/, "a key");
 var baseUrl = object({ base_url: text(/^https?:\/\/[\x21-\x7e]{1,500}$/, "a URL") }, {}, "ignore");
 var providers = record(PROVIDER_NAME, baseUrl, 32);
 var scope = object(
-  { routes: list(text(/^[\x20-\x7e]{1,1100}$/, "a route"), 0, 1024) },
+  { routes: list(text(/^[\x20-\x7e]{1,1100}$/, "a route"), 0, MAX_ROUTES) },
   { models: nullable(list(model, 1, 256)) },
   "ignore"
 );
