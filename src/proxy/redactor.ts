@@ -4,7 +4,7 @@ import type { Provider } from '#domain/provider.ts'
 /** Takes a credential out of what a provider answers. One for each answer: it remembers where the last piece ended. */
 export interface Redactor {
   /**
-   * What may leave now, with the credential struck out by as many `*`, so that lengths stay. What could be its
+   * What may leave now, with the credential struck out by as many `*` (or another, if it holds one), so that lengths stay. What could be its
    * beginning is held back. May write into `chunk`.
    */
   push(chunk: Buffer): Buffer
@@ -46,6 +46,8 @@ interface Automaton {
   readonly open: Uint32Array
   /** Two bytes → whether a form begins with them. Most of an answer is passed over by this alone. */
   readonly begins: Uint8Array
+  /** What stands in place of each byte. It is none of the credential's, so that nothing struck out completes another. */
+  readonly filler: number
 }
 
 class StreamingRedactor implements Redactor {
@@ -58,7 +60,7 @@ class StreamingRedactor implements Redactor {
   }
 
   push(chunk: Buffer): Buffer {
-    const { column, next, shift, found, open, begins } = this.#automaton
+    const { column, next, shift, found, open, begins, filler } = this.#automaton
     const from = this.#held.length
     const bytes = from === 0 ? chunk : Buffer.concat([this.#held, chunk])
     const last = bytes.length - 1
@@ -68,7 +70,7 @@ class StreamingRedactor implements Redactor {
       row = next[row + column[bytes[i]!]!]!
       if (row < 0) {
         row = ~row
-        bytes.fill(STAR, i + 1 - found[row >> shift]!, i + 1)
+        bytes.fill(filler, i + 1 - found[row >> shift]!, i + 1)
       }
     }
     this.#row = row
@@ -96,7 +98,7 @@ class StreamingRedactor implements Redactor {
 }
 
 const EMPTY = Buffer.alloc(0)
-const STAR = 0x2a
+const FILLERS = '*#~x'
 
 function compile(forms: readonly string[]): Automaton {
   const column = new Uint8Array(256)
@@ -154,5 +156,6 @@ function compile(forms: readonly string[]): Automaton {
     const row = next[cell]!
     next[cell] = found[row] === 0 ? row << shift : ~(row << shift)
   }
-  return { column, next, shift, found, open, begins }
+  const filler = [...FILLERS].find((one) => !forms[0]?.includes(one)) ?? FILLERS
+  return { column, next, shift, found, open, begins, filler: filler.charCodeAt(0) }
 }

@@ -120,3 +120,10 @@ test('a rotated credential is known from the next answer on', () => {
   expect(redactorFor(bearer, 'new-credential').isIn('the new-credential')).toBe(true)
   expect(redactorFor(bearer, 'new-credential').isIn('old-credential')).toBe(false)
 })
+
+test('T20: a credential that holds stars is struck out by something else, which completes no other that was nearly one', () => {
+  const credential = 'sk-live-01234**'
+  const redactor = redactors()({ name: 'api', header: { name: 'x', before: '', after: '' } }, credential)
+  const out = Buffer.concat([redactor.push(Buffer.from(`sk-live-01234*${credential}`)), redactor.end()]).toString()
+  expect(out).toBe(`sk-live-01234*${'#'.repeat(credential.length)}`)
+})
