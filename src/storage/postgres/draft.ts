@@ -1,26 +1,10 @@
-import { endReason, naturalEnd } from '#domain/grant.ts'
+import type { AuditFact } from '#domain/audit-event.ts'
+import { type Ending, type EndReason, endReason, naturalEnd } from '#domain/grant.ts'
+import type { NumericDate } from '#domain/numeric-date.ts'
 import { link } from '#storage/chain.ts'
 import type { GrantEnding, GrantTransaction, OpenGrant, Unspent } from '#storage/grant-transaction.ts'
-import type { Refused } from '#storage/refusal-counter.ts'
+import type { Refused, RefusedFact } from '#storage/refusal-counter.ts'
 import type { StoredGrant } from './open-grants.ts'
-
-/** What was decided about one grant: nothing of it is so until it is written. */
-export interface Draft {
-  /** The row by which it was decided. */
-  readonly read: StoredGrant
-  readonly grant: OpenGrant
-  /** The events to be. */
-  readonly events: readonly DraftEvent[]
-  readonly isChanged: boolean
-  /** The ending that this brings. */
-  readonly ending: GrantEnding | null
-  readonly unspent: Unspent
-  readonly refused: readonly Refused<string>[]
-  readonly opened: ReadonlySet<string>
-  readonly closed: ReadonlySet<string>
-  /** For the verbs that decide. */
-  readonly transaction: GrantTransaction
-}
 
 export interface DraftEvent {
   readonly seq: number
@@ -28,80 +12,83 @@ export interface DraftEvent {
   readonly text: string
 }
 
-/** @param isOpen whether this process has charged a request that has neither finished nor been given back */
-export function draftOf(read: StoredGrant, isOpen: (requestId: string) => boolean = () => false): Draft {
-  const grant: OpenGrant = { ...read, chain: { ...read.chain } }
-  const events: DraftEvent[] = []
-  const refused: Refused<string>[] = []
-  const opened = new Set<string>()
-  const closed = new Set<string>()
-  let isChanged = false
-  let ending: GrantEnding | null = null
-  let unspent: Unspent = { keys: 0, activations: 0 }
+const NOTHING: Unspent = { keys: 0, activations: 0 }
 
-  const transaction: GrantTransaction = {
-    grant(id, now) {
-      if (id !== read.id) throw new RangeError('a draft is of one grant')
-      const natural = grant.ended ? null : naturalEnd(grant.life, grant, now)
-      if (natural) transaction.end(grant, natural.reason, natural.at)
-      return grant
-    },
-    end(grant, cause, at) {
-      const { used, life, finished, id } = grant
-      const reason = endReason(cause, { used, limit: life.limit, open: used - finished })
-      grant.ended = { at, reason }
-      ending = { id, ending: grant.ended }
-      transaction.append(grant, { type: 'key.ended', reason }, at)
-      transaction.returnUnspent(grant, { keys: reason === 'reissued' ? 1 : 0, activations: life.limit - used })
-      return grant.ended
-    },
-    append({ chain }, fact, at) {
-      const text = link(chain, fact, at)
-      events.push({ seq: chain.length, hash: chain.head, text })
-      isChanged = true
-    },
-    refuse({ id }, fact, at) {
-      refused.push({ chain: id, fact, at })
-    },
-    touch(grant, at) {
-      grant.activeAt = at
-      isChanged = true
-    },
-    returnUnspent(_, { keys, activations }) {
-      unspent = { keys: unspent.keys + keys, activations: unspent.activations + activations }
-    },
-    openRequest(id) {
-      opened.add(id)
-    },
-    closeRequest(id) {
-      if (closed.has(id) || !(isOpen(id) || opened.has(id))) return false
-      closed.add(id)
-      return true
-    },
-  }
-  return {
-    read,
-    grant,
-    events,
-    get isChanged() {
-      return isChanged
-    },
-    get ending() {
-      return ending
-    },
-    get unspent() {
-      return unspent
-    },
-    refused,
-    opened,
-    closed,
-    transaction,
-  }
-}
+/** What verbs decided about one grant: nothing of it is so until it is written. */
+export class Draft implements GrantTransaction {
+  /** The row by which it was decided. */
+  readonly read: StoredGrant
+  /** The row to be. */
+  readonly row: OpenGrant
+  /** The events to be. */
+  readonly events: DraftEvent[] = []
+  isChanged = false
+  /** The ending that this brings. */
+  ending: GrantEnding | null = null
+  unspent = NOTHING
+  readonly refused: Refused<string>[] = []
+  readonly opened: string[] = []
+  readonly closed: string[] = []
+  readonly #openRequests: ReadonlySet<string>
 
-/** The row when the draft is written. */
-export function afterwards({ read, grant, isChanged }: Draft): StoredGrant {
-  return { ...grant, version: read.version + (isChanged ? 1 : 0) }
+  /** @param openRequests that this process has charged, and that have neither finished nor been given back */
+  constructor(read: StoredGrant, openRequests: ReadonlySet<string> = new Set()) {
+    this.read = read
+    this.row = { ...read, chain: { ...read.chain } }
+    this.#openRequests = openRequests
+  }
+
+  grant(id: string, now: NumericDate): OpenGrant {
+    const { row } = this
+    if (id !== row.id) throw new RangeError('a draft is of one grant')
+    const natural = row.ended ? null : naturalEnd(row.life, row, now)
+    if (natural) this.end(row, natural.reason, natural.at)
+    return row
+  }
+
+  end(row: OpenGrant, cause: EndReason, at: NumericDate): Ending {
+    const { used, life, finished, id } = row
+    const reason = endReason(cause, { used, limit: life.limit, open: used - finished })
+    row.ended = { at, reason }
+    this.ending = { id, ending: row.ended }
+    this.append(row, { type: 'key.ended', reason }, at)
+    this.returnUnspent(row, { keys: reason === 'reissued' ? 1 : 0, activations: life.limit - used })
+    return row.ended
+  }
+
+  append({ chain }: OpenGrant, fact: AuditFact, at: NumericDate): void {
+    const text = link(chain, fact, at)
+    this.events.push({ seq: chain.length, hash: chain.head, text })
+    this.isChanged = true
+  }
+
+  refuse({ id }: OpenGrant, fact: RefusedFact, at: NumericDate): void {
+    this.refused.push({ chain: id, fact, at })
+  }
+
+  touch(row: OpenGrant, at: NumericDate): void {
+    row.activeAt = at
+    this.isChanged = true
+  }
+
+  returnUnspent(_: OpenGrant, { keys, activations }: Unspent): void {
+    this.unspent = { keys: this.unspent.keys + keys, activations: this.unspent.activations + activations }
+  }
+
+  openRequest(id: string): void {
+    this.opened.push(id)
+  }
+
+  closeRequest(id: string): boolean {
+    if (this.closed.includes(id) || !(this.#openRequests.has(id) || this.opened.includes(id))) return false
+    this.closed.push(id)
+    return true
+  }
+
+  /** The row when the draft is written. */
+  afterwards(): StoredGrant {
+    return { ...this.row, version: this.read.version + (this.isChanged ? 1 : 0) }
+  }
 }
 
 export function endingsOf(drafts: readonly Draft[]): GrantEnding[] {

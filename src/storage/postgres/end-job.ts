@@ -1,7 +1,7 @@
 import type { JobName } from '#domain/job-identity.ts'
 import type { NumericDate } from '#domain/numeric-date.ts'
 import { jobDigest } from '#storage/mint-decision.ts'
-import { type Draft, draftOf } from './draft.ts'
+import { Draft } from './draft.ts'
 import { lockJob } from './mint.ts'
 import { lockGrants } from './open-grants.ts'
 import type { Statements } from './transact.ts'
@@ -19,11 +19,11 @@ export async function endJob(statements: Statements, job: JobName, now: NumericD
     statements,
     rows.map((row) => String(row['id'])),
   )
-  const drafts = grants.map((grant) => draftOf(grant))
+  const drafts = grants.map((grant) => new Draft(grant))
   const ended = drafts.filter((draft) => {
-    const grant = draft.transaction.grant(draft.read.id, now)
+    const grant = draft.grant(draft.read.id, now)
     if (grant.ended) return false
-    draft.transaction.end(grant, 'job_completed', now)
+    draft.end(grant, 'job_completed', now)
     return true
   })
   const changed = drafts.filter(({ isChanged }) => isChanged)

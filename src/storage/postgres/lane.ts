@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type { BatchAnswer } from '#storage/call-queue.ts'
 import type { GrantEnding } from '#storage/grant-transaction.ts'
 import type { Refused } from '#storage/refusal-counter.ts'
-import { afterwards, type Draft, draftOf, endingsOf } from './draft.ts'
+import { Draft, endingsOf } from './draft.ts'
 import { isFaultOfCall, mayRunAgain, unavailableFrom } from './faults.ts'
 import { BARRIER, closedRequest, type GrantCall, isRead, type LaneCall, runCall } from './grant-calls.ts'
 import { lockGrants, readGrants, type StoredGrant } from './open-grants.ts'
@@ -44,8 +44,8 @@ export function openLane(sessions: Sessions, on: Consequences): (calls: readonly
 
   function decide(grant: StoredGrant | undefined, calls: readonly GrantCall[]): Decision {
     if (!grant) throw new RangeError('no grant has this id')
-    const draft = draftOf(grant, (requestId) => openRequests.has(requestId))
-    return { draft, results: calls.map((call) => runCall(draft.transaction, call)) }
+    const draft = new Draft(grant, openRequests)
+    return { draft, results: calls.map((call) => runCall(draft, call)) }
   }
 
   /**
@@ -102,7 +102,7 @@ export function openLane(sessions: Sessions, on: Consequences): (calls: readonly
   /** What was decided is so now. */
   function adopt(drafts: readonly Draft[]): void {
     for (const draft of drafts) {
-      known.set(draft.read.id, afterwards(draft))
+      known.set(draft.read.id, draft.afterwards())
       for (const id of draft.opened) openRequests.add(id)
       for (const id of draft.closed) openRequests.delete(id)
     }

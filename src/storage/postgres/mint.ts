@@ -21,7 +21,7 @@ import {
 } from '#storage/mint-decision.ts'
 import { encodeGrant } from '#storage/stored-grant.ts'
 import { appendToBroker } from './broker-chain.ts'
-import { type Draft, draftOf } from './draft.ts'
+import { Draft } from './draft.ts'
 import { lockGrants } from './open-grants.ts'
 import { refDigest } from './ref-digest.ts'
 import type { Row } from './session.ts'
@@ -58,11 +58,11 @@ export async function mint(
     earlier_id === null ? [] : lockGrants(statements, [String(earlier_id)]),
     lockAllowances(statements, grant, earlier_id === null ? [] : [dayOf({ mintedAt: Number(earlier_minted_at) })]),
   ])
-  const earlier = rows[0] ? draftOf(rows[0]) : null
+  const earlier = rows[0] ? new Draft(rows[0]) : null
   const earlierGrant = earlier && {
     idempotencyDigest: earlier_digest as Uint8Array | null,
     mintedAt: Number(earlier_minted_at),
-    grant: earlier.transaction.grant(earlier.read.id, now),
+    grant: earlier.grant(earlier.read.id, now),
   }
   const objection = objectionToMint(entry, {
     tokenIsUsed: is_first_use !== true,
@@ -71,7 +71,7 @@ export async function mint(
     run,
     day,
   })
-  if (!objection && earlier) earlier.transaction.end(earlier.grant, 'reissued', now)
+  if (!objection && earlier) earlier.end(earlier.row, 'reissued', now)
   if (earlier?.isChanged) {
     await writeDrafts(statements, [earlier])
     await writeConsequences(statements, [earlier])

@@ -1,6 +1,6 @@
 import type { NumericDate } from '#domain/numeric-date.ts'
 import { FORGET_ROWS, forgetSql, forgettable } from '#storage/forgettable.ts'
-import { type Draft, draftOf } from './draft.ts'
+import { Draft } from './draft.ts'
 import { lockDueGrants } from './open-grants.ts'
 import type { Statements } from './transact.ts'
 import { writeConsequences, writeDrafts } from './write-drafts.ts'
@@ -13,8 +13,8 @@ export async function sweep(
   statements: Statements,
   now: NumericDate,
 ): Promise<{ readonly ended: readonly Draft[]; readonly isDone: boolean }> {
-  const due = (await lockDueGrants(statements, now, SWEEP_ROWS)).map((grant) => draftOf(grant))
-  const ended = due.filter((draft) => draft.transaction.grant(draft.read.id, now).ended !== null)
+  const due = (await lockDueGrants(statements, now, SWEEP_ROWS)).map((grant) => new Draft(grant))
+  const ended = due.filter((draft) => draft.grant(draft.read.id, now).ended !== null)
   const later = due.filter((draft) => !ended.includes(draft))
   if (ended.length > 0) await writeDrafts(statements, ended)
   await writeConsequences(statements, ended)

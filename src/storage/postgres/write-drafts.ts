@@ -11,7 +11,7 @@ import type { Statements } from './transact.ts'
  */
 export async function writeDrafts(statements: Statements, drafts: readonly Draft[]): Promise<ReadonlySet<number>> {
   const events = drafts.flatMap(({ read, events }) => events.map((event) => ({ no: read.no, ...event })))
-  const grants = drafts.map(({ grant }) => grant)
+  const grants = drafts.map(({ row }) => row)
   const rows = await statements.query(WRITE, [
     numbers(drafts, ({ read }) => read.no),
     numbers(drafts, ({ read }) => read.version),
