@@ -24591,8 +24591,8 @@ var ShapeError = class extends Error {
   name = "ShapeError";
   /** Such as `providers[0]`; empty for the whole. */
   field;
-  constructor(field, expected) {
-    super(field === "" ? `expected ${expected}` : `${field}: expected ${expected}`);
+  constructor(field, expected, fault = `expected ${expected}`) {
+    super(field === "" ? fault : `${field}: ${fault}`);
     this.field = field;
   }
 };
@@ -24638,12 +24638,13 @@ var object = (required, optional, extra) => (value, field) => {
       if (!Object.hasOwn(required, name2) && !Object.hasOwn(optional, name2))
         throw new ShapeError(
           at(printable(name2)),
+          "a known field",
           `no such field; known are ${[...Object.keys(required), ...Object.keys(optional)].join(", ")}`
         );
   }
   const read = {};
   for (const [name2, shape] of Object.entries(required)) {
-    if (!Object.hasOwn(value, name2)) throw new ShapeError(at(name2), "this field, and it is missing");
+    if (!Object.hasOwn(value, name2)) throw new ShapeError(at(name2), "this field", "is missing");
     read[name2] = shape(value[name2], at(name2));
   }
   for (const [name2, shape] of Object.entries(optional))

@@ -47,7 +47,8 @@ export function storageBeside(file: string): Reader<Config['storage']> {
     if (path === undefined || path.includes('\0')) return at.refuse(`expected ${expected}`)
     if (path === ':memory:' || path.startsWith('file:'))
       return at.refuse('expected the path of a file: counters must outlive the process')
-    if (path.endsWith('/')) return at.refuse('expected the path of a file, got that of a folder')
+    if (/^\/\/[^/]/.test(path)) return at.refuse('expected sqlite:PATH, such as sqlite:./till.db, without "//"')
+    if (/(?:^|\/)\.{0,2}$/.test(path)) return at.refuse('expected the path of a file, got that of a folder')
     return sqliteBeside(file, path)
   }
 }

@@ -3,8 +3,8 @@ export class ShapeError extends Error {
   override readonly name = 'ShapeError'
   /** Such as `providers[0]`; empty for the whole. */
   readonly field: string
-  constructor(field: string, expected: string) {
-    super(field === '' ? `expected ${expected}` : `${field}: expected ${expected}`)
+  constructor(field: string, expected: string, fault = `expected ${expected}`) {
+    super(field === '' ? fault : `${field}: ${fault}`)
     this.field = field
   }
 }
@@ -93,11 +93,12 @@ export const object =
         if (!Object.hasOwn(required, name) && !Object.hasOwn(optional, name))
           throw new ShapeError(
             at(printable(name)),
+            'a known field',
             `no such field; known are ${[...Object.keys(required), ...Object.keys(optional)].join(', ')}`,
           )
     const read: Record<string, unknown> = {}
     for (const [name, shape] of Object.entries(required)) {
-      if (!Object.hasOwn(value, name)) throw new ShapeError(at(name), 'this field, and it is missing')
+      if (!Object.hasOwn(value, name)) throw new ShapeError(at(name), 'this field', 'is missing')
       read[name] = shape(value[name], at(name))
     }
     for (const [name, shape] of Object.entries(optional))

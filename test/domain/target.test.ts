@@ -25,6 +25,7 @@ describe('a target is taken apart, and nothing in it is decoded', () => {
     ['/proxy/billing/a?q=a%20b%26c%25&path=/x/y?z', ['billing', '/a', '?q=a%20b%26c%25&path=/x/y?z']],
     ['/proxy/billing/a?', ['billing', '/a', '?']],
     ['/proxy/billing/a?include[]=x&include[]=y', ['billing', '/a', '?include[]=x&include[]=y']],
+    ['/proxy/billing/a?expand=x&expand=y', ['billing', '/a', '?expand=x&expand=y']],
     ['/proxy/billing/.well-known/...', ['billing', '/.well-known/...', '']],
     ["/proxy/billing/-._~!$&'()*+,:@", ['billing', "/-._~!$&'()*+,:@", '']],
     [
@@ -89,9 +90,6 @@ describe('a target that could be read in two ways is refused', () => {
     ['a broken escape in the query', '/proxy/openai/v1?a=%4'],
     ['NUL in the query', '/proxy/openai/v1?a=%00'],
     ['a semicolon in the query', '/proxy/openai/v1?a=b;key=c'],
-    ['a name twice', '/proxy/openai/v1?model=a&model=b'],
-    ['a name twice, once escaped', '/proxy/openai/v1?model=a&%6Dodel=b'],
-    ['a name twice, once in capitals', '/proxy/openai/v1?model=a&MODEL=b'],
     ['a name that is escaped twice', '/proxy/openai/v1?%256bey=b'],
     ['a name that is not UTF-8', '/proxy/openai/v1?%ff=b'],
     ['another method in the query', '/proxy/openai/v1?_method=DELETE'],
