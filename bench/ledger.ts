@@ -1,7 +1,8 @@
 /**
  * Charges a second of the ledger with 64 waiting, against the same rows written without group commit, to the same disk
  * with the same durability, in turns; only the ratios count. SQLite: one commit per charge; the bar of PERFORMANCE is 10,
- * the aim 20. PostgreSQL: UPDATE and INSERT per request, 64 requests on 16 connections; the bar is 5, the aim 8.
+ * the aim 20. PostgreSQL: UPDATE and INSERT per request,
+ * 64 requests on 16 connections; the bar is 5, the aim 8.
  *
  *     node bench/ledger.ts [seconds] [sqlite|postgres]
  */
