@@ -14,7 +14,7 @@ export function loadGrant(sql: Sql, id: string): StoredGrant {
   const row = sql(
     `SELECT grant_no, budget, expires_at, idle_after, used, given_back, finished, active_at, ended_at, end_reason,
         events, head, last_event
-      FROM grants JOIN grant_states ON grant_no = no WHERE id = ?`,
+      FROM grant_states WHERE grant_no = (SELECT no FROM grants WHERE id = ?)`,
   ).get(id)
   if (!row) throw new Error('no grant has this id')
   const length = Number(row['events'])

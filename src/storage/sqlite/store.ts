@@ -27,7 +27,7 @@ export interface Store {
   dataVersion: number
 }
 
-const CACHED_GRANTS = 20_000
+const CACHED_GRANTS = 5_000
 
 export function openStore(database: DatabaseSync): Store {
   const statements = new Map<string, StatementSync>()

@@ -12,8 +12,6 @@ CREATE TABLE grants (
   replaced_by TEXT,
   run_digest BLOB NOT NULL CHECK (length(run_digest) = 32),
   minted_at REAL NOT NULL,
-  expires_at REAL NOT NULL,
-  idle_after REAL,
   -- The whole grant as JSON: job, claims, scope.
   terms TEXT NOT NULL
 ) STRICT;
@@ -21,10 +19,13 @@ CREATE TABLE grants (
 -- One job, one budget.
 CREATE UNIQUE INDEX grants_of_jobs ON grants (job_digest, policy) WHERE replaced_by IS NULL;
 
--- What changes of a grant. Narrow, so that charges of many grants touch few pages.
+-- What changes of a grant, and what decides whether it lives: all that a charge reads. Narrow, so that charges of many
+-- grants touch few pages.
 CREATE TABLE grant_states (
   grant_no INTEGER PRIMARY KEY REFERENCES grants (no),
   budget INTEGER NOT NULL CHECK (budget BETWEEN 1 AND 1000000000),
+  expires_at REAL NOT NULL,
+  idle_after REAL,
   used INTEGER NOT NULL DEFAULT 0 CHECK (used >= 0 AND used <= budget),
   given_back INTEGER NOT NULL DEFAULT 0 CHECK (given_back >= 0),
   -- Of the used ones: those whose request has finished.

@@ -116,8 +116,8 @@ function replace(transaction: Transaction, earlier: EarlierGrant, by: string, no
 function insert(transaction: Transaction, { grant, keyDigest, idempotencyKey, terms, now }: StoredMint): void {
   const { lastInsertRowid: no } = transaction
     .sql(
-      `INSERT INTO grants (id, key_digest, policy, job_digest, idempotency_digest, run_digest, minted_at, expires_at, idle_after, terms)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO grants (id, key_digest, policy, job_digest, idempotency_digest, run_digest, minted_at, terms)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     )
     .run(
       grant.id,
@@ -127,8 +127,6 @@ function insert(transaction: Transaction, { grant, keyDigest, idempotencyKey, te
       idempotencyKey === null ? null : sha256(idempotencyKey),
       runDigest(grant),
       grant.mintedAt,
-      grant.expiresAt,
-      grant.idleAfterSeconds,
       terms,
     )
   const chain = newChain(grant.id)
@@ -136,9 +134,21 @@ function insert(transaction: Transaction, { grant, keyDigest, idempotencyKey, te
   const event = insertEvent(transaction.sql, Number(no), chain, null, text)
   transaction
     .sql(
-      'INSERT INTO grant_states (grant_no, budget, active_at, due_at, events, head, last_event) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      `INSERT INTO grant_states
+          (grant_no, budget, expires_at, idle_after, active_at, due_at, events, head, last_event)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     )
-    .run(no, grant.limit, grant.mintedAt, firstDueAt(grant), chain.length, Buffer.from(chain.head, 'hex'), event)
+    .run(
+      no,
+      grant.limit,
+      grant.expiresAt,
+      grant.idleAfterSeconds,
+      grant.mintedAt,
+      firstDueAt(grant),
+      chain.length,
+      Buffer.from(chain.head, 'hex'),
+      event,
+    )
   for (const span of [runDigest(grant), dayOf(grant)])
     transaction
       .sql(
