@@ -4,13 +4,23 @@ import { startPostgres, type TestPostgres } from '#test/support/postgres.ts'
 import { ledgerContract } from './ledger-contract.ts'
 
 let postgres: TestPostgres
+let database: string
+let schemas = 0
 
 beforeAll(async () => {
   postgres = await startPostgres()
+  database = await postgres.createDatabase()
 })
 afterAll(() => postgres.stop())
 
 ledgerContract('PostgreSQL', async () => {
-  const url = await postgres.createDatabase()
-  return { open: () => openPostgresLedger({ url }), remove: async () => {} }
+  const schema = `ledger_${++schemas}`
+  await postgres.query(database, `CREATE SCHEMA ${schema}`)
+  const url = `${database}?options=${encodeURIComponent(`-c search_path=${schema}`)}`
+  return {
+    open: () => openPostgresLedger({ url }),
+    remove: async () => {
+      await postgres.query(database, `DROP SCHEMA ${schema} CASCADE`)
+    },
+  }
 })
