@@ -1,9 +1,14 @@
 import { StorageUnavailable } from '#broker/ports.ts'
 
-/** Under load, batches start at least this far apart (milliseconds): more calls share a flush of the disk. */
-const MIN_INTERVAL = 1
-/** A batch of this many calls is load. Below it waiting would cost each call more than it saves. */
-const LOAD = 8
+/**
+ * Under load a batch waits for as many calls as the last one had, but for no longer than this after the start of that
+ * one (milliseconds): each batch costs a flush of the disk and two changes of threads, however many share it.
+ */
+const INTERVAL = 3
+/** A batch for which so many wait is load. Below it waiting would cost each call more than it saves. */
+const LOAD = 4
+/** How long calls for which nobody waits are kept for a batch to go with (milliseconds): alone they cost a flush each. */
+const PATIENCE = 20
 /** Calls in a batch, so that one transaction stays short. */
 const MAX_BATCH = 4096
 
@@ -18,8 +23,11 @@ export interface BatchAnswer {
 
 /** Group commit: what waits while a batch is on its way to the disk is the next batch. */
 export interface CallQueue<Call> {
-  /** @throws {StorageUnavailable} (the promise rejects) unless the call's transaction is on disk */
-  call(call: Call): Promise<unknown>
+  /**
+   * @param isPatient whether it may wait a little for others: it is behind no call that came after it
+   * @throws {StorageUnavailable} (the promise rejects) unless the call's transaction is on disk
+   */
+  call(call: Call, isPatient?: boolean): Promise<unknown>
   /** Rejects what waits and what comes. */
   fail(error: StorageUnavailable): void
   /** Rejects what comes; what waits is still committed. */
@@ -38,25 +46,47 @@ export function callQueue<Call>(commit: (calls: readonly Call[]) => Promise<Batc
   let inFlight: Waiting<Call>[] | null = null
   let isScheduled = false
   let lastStart = Number.NEGATIVE_INFINITY
+  /** Calls of the last batch for which somebody waited. */
   let lastSize = 0
   let failure: StorageUnavailable | null = null
   let isClosed = false
+  /** Calls in the queue for which somebody waits. */
+  let pressing = 0
+  let timer: NodeJS.Timeout | null = null
+  let patience: NodeJS.Timeout | null = null
 
   function schedule(): void {
-    if (isScheduled || inFlight || queue.length === 0) return
+    if (isScheduled || inFlight || pressing === 0) return
+    const wait = lastSize < LOAD || pressing >= lastSize ? 0 : lastStart + INTERVAL - performance.now()
+    if (wait > 0) {
+      timer ??= setTimeout(sendSoon, wait)
+      return
+    }
+    sendSoon()
+  }
+
+  /** What this turn of the event loop still brings comes along. */
+  function sendSoon(): void {
+    if (isScheduled) return
     isScheduled = true
-    const wait = lastSize < LOAD ? 0 : lastStart + MIN_INTERVAL - performance.now()
-    // What this turn of the event loop still brings comes along.
-    if (wait <= 0) setImmediate(send)
-    else setTimeout(send, wait)
+    setImmediate(send)
+  }
+
+  function press(): void {
+    pressing++
+    schedule()
   }
 
   function send(): void {
     isScheduled = false
-    if (failure || queue.length === 0) return
+    if (timer) clearTimeout(timer)
+    if (patience) clearTimeout(patience)
+    timer = patience = null
+    if (failure || inFlight || queue.length === 0) return
     inFlight = queue.splice(0, MAX_BATCH)
     lastStart = performance.now()
-    lastSize = inFlight.length
+    lastSize = pressing
+    pressing = queue.length
     const calls = inFlight.map(({ call }) => call)
     commit(calls).then(settle, (error) =>
       settle(nothing(calls, error instanceof Error ? error.message : String(error))),
@@ -85,12 +115,13 @@ export function callQueue<Call>(commit: (calls: readonly Call[]) => Promise<Batc
   }
 
   return {
-    call(call) {
+    call(call, isPatient = false) {
       if (failure) return Promise.reject(failure)
       if (isClosed) return Promise.reject(unavailable('it is closed'))
       return new Promise((resolve, reject) => {
         queue.push({ call, resolve, reject })
-        schedule()
+        if (isPatient) patience ??= setTimeout(press, PATIENCE)
+        else press()
       })
     },
     fail,

@@ -41,7 +41,7 @@ export async function openSqliteLedger(options: {
     mint: (entry) => call('mint', { ...entry, terms: encodeGrant(entry.grant) }),
     refuseMint: (entry) => call('refuseMint', entry),
     async find(keyDigest) {
-      const digest = Buffer.from(keyDigest).toString('hex')
+      const digest = Buffer.from(keyDigest.buffer, keyDigest.byteOffset, keyDigest.length).toString('latin1')
       const cached = grants.get(digest)
       if (cached) return cached
       const grant = decoded(reader.byKeyDigest(keyDigest))
@@ -53,7 +53,7 @@ export async function openSqliteLedger(options: {
     charge: (grant, request, now) => call('charge', grant.id, request, now),
     admitFree: (grant, now) => call('admitFree', grant.id, now),
     giveBack: (grant, requestId, reason, now) => call('giveBack', grant.id, requestId, reason, now),
-    record: (grant, fact, now) => call('record', grant.id, fact, now),
+    record: (grant, fact, now) => committer.callPatiently('record', grant.id, fact, now),
     touch: (grantIds, now) => call('touch', grantIds, now),
     end: (grant, reason, now, operator) => call('end', grant.id, reason, now, operator),
     endJob: (job, now) => call('endJob', job, now),

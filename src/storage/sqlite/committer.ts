@@ -9,6 +9,8 @@ import type { WorkerData, WorkerMessage } from './worker.ts'
 export interface Committer {
   /** @throws {StorageUnavailable} (the promise rejects) unless the call's transaction is on disk */
   call<V extends Verb>(verb: V, ...args: Arguments<V>): Promise<Result<V>>
+  /** The same for what nobody waits for: it goes with the next batch, or with one of its own a little later. */
+  callPatiently<V extends Verb>(verb: V, ...args: Arguments<V>): Promise<Result<V>>
   /** Commits what waits, then ends the worker. Everything after that is rejected. */
   close(): Promise<void>
 }
@@ -48,6 +50,9 @@ export async function startCommitter(
 
   const call = <V extends Verb>(verb: V, ...args: Arguments<V>) => queue.call([verb, ...args]) as Promise<Result<V>>
 
+  const callPatiently = <V extends Verb>(verb: V, ...args: Arguments<V>) =>
+    queue.call([verb, ...args], true) as Promise<Result<V>>
+
   async function close(): Promise<void> {
     const last = call('close')
     isClosed = true
@@ -58,6 +63,7 @@ export async function startCommitter(
 
   return {
     call,
+    callPatiently,
     close() {
       closing ??= close()
       return closing
