@@ -17,7 +17,7 @@ import { mint, refuseMint } from './postgres/mint.ts'
 import { eventsAfter, list, termsById, termsByKey, termsOfRefs } from './postgres/reads.ts'
 import { refDigest } from './postgres/ref-digest.ts'
 import { createRecord, readRecord, writeRecord } from './postgres/sealed-records.ts'
-import { openSession } from './postgres/session.ts'
+import { LONG_DEADLINE, openSession, type Session } from './postgres/session.ts'
 import { sessionsOf } from './postgres/sessions.ts'
 import { forgetOldRows, sweep } from './postgres/sweep.ts'
 import { openTrail } from './postgres/trail.ts'
@@ -49,20 +49,26 @@ export async function openPostgresLedger(options: {
 }): Promise<Ledger> {
   const database = { url: options.url, acceptAsynchronousStandbys: options.acceptAsynchronousStandbys ?? false }
   const open = () => openSession(database)
+  /** On a connection of its own: what takes long must not keep others waiting. */
+  async function patiently<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const session = await openSession(database, LONG_DEADLINE)
+    try {
+      return await work(session)
+    } catch (error) {
+      throw unavailableFrom(error)
+    } finally {
+      await session.end()
+    }
+  }
+
   const laneSessions = sessionsOf(open, 1)
   const watchSessions = sessionsOf(open, 1)
   const sessions = sessionsOf(open, OTHER_SESSIONS)
   const closeSessions = () => Promise.all([laneSessions, watchSessions, sessions].map((each) => each.close()))
-  let since: string
-  try {
-    since = await sessions.use(async (session) => {
-      await migrate(session)
-      return transactionsNow(session)
-    })
-  } catch (error) {
-    await closeSessions()
-    throw unavailableFrom(error)
-  }
+  const since = await patiently(async (session) => {
+    await migrate(session)
+    return transactionsNow(session)
+  })
 
   const listeners: ((grantId: string, ending: Ending) => void)[] = []
   const watch = watchEndings(watchSessions, since, (endings) => {
@@ -121,8 +127,11 @@ export async function openPostgresLedger(options: {
   async function close(): Promise<void> {
     clearInterval(timer)
     watch.stop()
+    await Promise.allSettled(underway)
+    // Refusals that come with what still waits are written after it.
     await call(BARRIER).catch(() => {})
     await writeRefusals(refusals.take('all')).catch(() => {})
+    await call(BARRIER).catch(() => {})
     queue.close()
     await closeSessions()
   }
@@ -216,7 +225,7 @@ export async function openPostgresLedger(options: {
       await call(BARRIER)
       await writeRefusals(refusals.take('all'))
       await Promise.allSettled(underway)
-      return read(sinceCheckpoint)
+      return patiently(sinceCheckpoint)
     },
     writeCheckpoint: (checkpoint) => change((statements) => writeCheckpoint(statements, checkpoint)),
     checkpoints: (after, most) => read((statements) => checkpoints(statements, after, most)),

@@ -68,6 +68,15 @@ function load(grant: Grant, clients = 8) {
   }
 }
 
+async function serviceIsBack(): Promise<void> {
+  const check = () =>
+    ledger.check().then(
+      () => 'back',
+      (error: Error) => error.name,
+    )
+  await expect.poll(check, { timeout: BACK_WITHIN }).toBe('back')
+}
+
 /** Everything that was acknowledged is there, once; what is there beyond it is spent. */
 async function expectExact(grant: Grant, admitted: readonly string[]): Promise<void> {
   const fresh = await openPostgresLedger({ url })
@@ -151,16 +160,7 @@ test('a budget is not exceeded by charges whose outcome nobody learned', async (
   const lost = await Promise.allSettled(Array.from({ length: 15 }, () => ledger.charge(grant, aRequest(), T0)))
   expect(lost.every(({ status }) => status === 'rejected')).toBe(true)
   relay.restore()
-  await expect
-    .poll(
-      () =>
-        ledger.check().then(
-          () => true,
-          () => false,
-        ),
-      { timeout: BACK_WITHIN },
-    )
-    .toBe(true)
+  await serviceIsBack()
   // They reached the server, so they are spent.
   expect((await ledger.state(grant, T0)).used).toBe(16)
   const answers = await Promise.all(Array.from({ length: 60 }, () => ledger.charge(grant, aRequest(), T0)))
@@ -174,16 +174,7 @@ test('what was given back without an answer is not given back again', async () =
   relay.swallowAnswers()
   await expect(ledger.giveBack(grant, 'r', 'connect', T0)).rejects.toMatchObject(unavailable)
   relay.restore()
-  await expect
-    .poll(
-      () =>
-        ledger.check().then(
-          () => true,
-          () => false,
-        ),
-      { timeout: BACK_WITHIN },
-    )
-    .toBe(true)
+  await serviceIsBack()
   await ledger.giveBack(grant, 'r', 'connect', T0)
   expect(await ledger.state(grant, T0)).toMatchObject({ used: 0, givenBack: 1 })
 }, 60_000)
@@ -222,16 +213,7 @@ test('a commit that is acknowledged without having reached its standby is none',
   } finally {
     await setting('synchronous_standby_names', '')
   }
-  await expect
-    .poll(
-      () =>
-        ledger.check().then(
-          () => true,
-          () => false,
-        ),
-      { timeout: BACK_WITHIN },
-    )
-    .toBe(true)
+  await serviceIsBack()
   expect((await ledger.state(grant, T0)).used).toBe(2)
 })
 

@@ -6,24 +6,30 @@ import { assertDurable } from './durability.ts'
 const CONNECT = 3000
 /** How long a statement may take until its outcome is taken for unknown, the connection for lost. Milliseconds. */
 const DEADLINE = 5000
+/** The same for what nobody waits for: migrations, checkpoints, reading the whole trail. */
+export const LONG_DEADLINE = 600_000
+/** How much earlier the server gives up, and how much earlier than that when it waits for a lock. */
+const EARLIER = 1000
 
 /**
  * Said to the server at the start of every session, whatever the role's or the database's defaults are. The server gives
  * up before our deadline does, so that no statement waits on after its caller has gone; and it frees the rows that a
  * broker held which stands still.
  */
-const SETTINGS: Readonly<Record<string, string>> = {
-  application_name: 'till',
-  default_transaction_isolation: 'read committed',
-  default_transaction_read_only: 'off',
-  statement_timeout: '4000',
-  lock_timeout: '3000',
-  idle_in_transaction_session_timeout: '5000',
-  extra_float_digits: '1',
-  bytea_output: 'hex',
-  // The tables grow from nothing to millions of rows under plans that were made once.
-  enable_seqscan: 'off',
-  jit: 'off',
+function settings(deadline: number): Readonly<Record<string, string>> {
+  return {
+    application_name: 'till',
+    default_transaction_isolation: 'read committed',
+    default_transaction_read_only: 'off',
+    statement_timeout: String(deadline - EARLIER),
+    lock_timeout: String(deadline - 2 * EARLIER),
+    idle_in_transaction_session_timeout: String(deadline),
+    extra_float_digits: '1',
+    bytea_output: 'hex',
+    // The tables grow from nothing to millions of rows under plans that were made once.
+    enable_seqscan: 'off',
+    jit: 'off',
+  }
 }
 
 export type Row = Record<string, unknown>
@@ -53,12 +59,16 @@ export interface Database {
   readonly acceptAsynchronousStandbys: boolean
 }
 
-/** @throws {StorageUnavailable} with a sentence for the operator when the server does not keep our promises */
-export async function openSession(database: Database): Promise<Session> {
+/**
+ * @param deadline how long each statement may take, in milliseconds
+ * @throws {StorageUnavailable} with a sentence for the operator when the server does not keep our promises
+ */
+export async function openSession(database: Database, deadline = DEADLINE): Promise<Session> {
+  const wanted = settings(deadline)
   const client = new Client({
     connectionString: database.url,
     connectionTimeoutMillis: CONNECT,
-    query_timeout: DEADLINE,
+    query_timeout: deadline,
     keepAlive: true,
     // In one go what belongs together: begin, lock and read are one round trip.
     pipeline: true,
@@ -125,7 +135,7 @@ export async function openSession(database: Database): Promise<Session> {
     await client.connect()
     await session.query(
       'SELECT set_config(name, value, false) FROM unnest($1::text[], $2::text[]) AS settings (name, value)',
-      [Object.keys(SETTINGS), Object.values(SETTINGS)],
+      [Object.keys(wanted), Object.values(wanted)],
     )
     await assertDurable(session, database, (client as unknown as { processID: number }).processID)
     return session

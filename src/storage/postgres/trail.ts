@@ -3,7 +3,7 @@ import type { ChainHead, Witness } from '#domain/audit-chain.ts'
 import { BROKER_CHAIN } from '#domain/audit-event.ts'
 import type { StoredEnd, TrailRecord } from '#domain/audit-trail.ts'
 import { unavailableFrom } from './faults.ts'
-import { type Database, openSession, type Row, type Session } from './session.ts'
+import { type Database, LONG_DEADLINE, openSession, type Row, type Session } from './session.ts'
 
 /** Rows that one statement reads. */
 const PAGE = 1000
@@ -13,11 +13,9 @@ const PAGE = 1000
  * seen. Follows no pointer: what is kept under a chain that belongs to nothing is found as well.
  */
 export async function openTrail(database: Database): Promise<AuditTrail> {
-  const session = await openSession(database)
-  // A reader may take its time.
-  await session.script(
-    'SET idle_in_transaction_session_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT 1',
-  )
+  const session = await openSession(database, LONG_DEADLINE)
+  // The snapshot of a transaction is taken by its first statement.
+  await session.script('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT 1')
   return {
     checkpoints: () => readable(storedCheckpoints(session)),
     records: (chain) => readable(chain === undefined ? allRecords(session) : recordsOf(session, chain)),
