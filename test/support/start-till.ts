@@ -45,6 +45,9 @@ export interface SpawnedTill extends Till {
   kill(signal?: NodeJS.Signals): Promise<number | null>
   /** Starts it again, on the same address and the same database. */
   start(): Promise<void>
+  /** Keeps the process from running (`SIGSTOP`), or lets it go on. */
+  pause(): void
+  resume(): void
 }
 
 export interface TillOptions {
@@ -150,6 +153,8 @@ export async function spawnTill(options: TillOptions = {}): Promise<SpawnedTill>
     log,
     start,
     kill,
+    pause: () => void child?.kill('SIGSTOP'),
+    resume: () => void child?.kill('SIGCONT'),
     async close() {
       await kill()
       await ground.close()
