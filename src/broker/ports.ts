@@ -129,7 +129,7 @@ export interface Ledger {
     readonly refs: readonly string[]
     readonly most: number
   }): Promise<readonly Grant[]>
-  /** Calls back for each grant that ended, here or through another process, at most a second late. */
+  /** Calls back once for each grant that ended: here at once, through another process within a second, 5 s if its notice was lost. */
   onEnding(listener: (grantId: string, ending: Ending) => void): void
   /** A sealed record: signing keys, credentials, issuer key sets. */
   readRecord(name: string): Promise<Uint8Array | null>

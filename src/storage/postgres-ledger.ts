@@ -78,6 +78,8 @@ export async function openPostgresLedger(options: {
   const refusals = refusalCounter<string>()
   const queue = callQueue<LaneCall>(openLane(laneSessions, { endings: watch.tell, refusals: refuse }))
   const call = <T>(call: LaneCall) => queue.call(call) as Promise<T>
+  /** What nobody waits for goes with the next batch, or with one of its own a little later. */
+  const callPatiently = (call: LaneCall) => queue.call(call, true) as Promise<void>
   /** Changes that are on their way beside the lane. */
   const underway = new Set<Promise<unknown>>()
   let closing: Promise<void> | null = null
@@ -89,7 +91,7 @@ export async function openPostgresLedger(options: {
 
   function writeRefusals(due: readonly Refused<string>[]): Promise<unknown> {
     const written = Promise.all(
-      due.map(({ chain, fact, at }) => call<void>({ verb: 'writeRefusals', id: chain, fact, now: at })),
+      due.map(({ chain, fact, at }) => callPatiently({ verb: 'writeRefusals', id: chain, fact, now: at })),
     )
     written.catch(() => {})
     return written
@@ -163,7 +165,7 @@ export async function openPostgresLedger(options: {
     admitFree: ({ id }, now) => call<DeadReason | null>({ verb: 'admitFree', id, now }),
     giveBack: ({ id }, requestId, reason, now) => call<void>({ verb: 'giveBack', id, requestId, reason, now }),
     async record({ id }, fact, now) {
-      if (fact.type === 'request.finished') return call<void>({ verb: 'record', id, fact, now })
+      if (fact.type === 'request.finished') return callPatiently({ verb: 'record', id, fact, now })
       const model = fact.model === null ? null : recordable(fact.model)
       await refuse([{ chain: id, fact: { ...fact, route: recordable(fact.route), model }, at: now }])
     },
