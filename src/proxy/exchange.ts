@@ -167,6 +167,7 @@ export class Exchange implements AnswerReader {
       return
     }
     this.#status = status
+    this.#usage.begin(headers)
     this.#addOwnHeaders(head.headers)
     this.#head = head
     if (head.length !== null && head.length <= SMALL_ANSWER) return
@@ -179,8 +180,9 @@ export class Exchange implements AnswerReader {
   }
 
   onData(chunk: Buffer): void {
+    // Before the redactor, which may hold bytes back until the end and writes into them.
+    this.#usage.push(chunk)
     const safe = this.#forwarding!.redactor.push(chunk)
-    this.#usage.push(safe)
     if (safe.length === 0) return
     if (this.#head?.length === safe.length && safe.length <= SMALL_ANSWER) {
       this.#whole = safe

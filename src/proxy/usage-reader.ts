@@ -1,54 +1,333 @@
+import { type UsageForm, usageForms } from './usage-forms.ts'
+
 /** Tokens as the provider counts them; `null` where it says nothing. */
 export interface Tokens {
   readonly input: number | null
   readonly output: number | null
 }
 
-/** Bytes at each end of an answer that are looked at. Providers say what was used in the first event, or at the end. */
-const ENDS = 4096
-
-/** Reads from an answer what the provider says it used. Keeps the two ends of the answer, and looks when it is over. */
+/**
+ * Reads from an answer, while it passes, what the provider says it used: the members that {@link usageForms} name, at
+ * their place in the JSON of a whole answer or of an event. What a model says is never at such a place, be it text or
+ * the arguments of a tool. Keeps no bytes, and looks closely only at objects on the way to such a member.
+ */
 export class UsageReader {
-  #head: Buffer | null = null
-  #tail: Buffer[] = []
-  #tailLength = 0
+  #framing: Framing = 'unknown'
+  /** Of a line of an event stream: how much of `data:` there was, or what is left to do with it. */
+  #line = 0
+  #state: State = OUTSIDE
+  /** Of each object on the way, outermost first: the row of {@link NAMES} where its names begin. */
+  readonly #objects: number[] = []
+  /** The row for what has been read of a name. */
+  #row = 0
+  /** How many objects and arrays are open that are not on the way. */
+  #depth = 0
+  /** Whether the last piece ended, in a text, with a backslash that escapes the next byte. */
+  #isEscaped = false
+  #number = 0
+  #digits = 0
+  #counts: (number | null)[] | null = null
 
-  push(chunk: Buffer): void {
-    if (this.#head === null) {
-      this.#head = chunk
-      return
-    }
-    this.#tail.push(chunk)
-    this.#tailLength += chunk.length
-    while (this.#tailLength - this.#tail[0]!.length >= ENDS) this.#tailLength -= this.#tail.shift()!.length
+  /**
+   * Says what kind of answer it is. Of one that is neither JSON nor an event stream nothing is read: its text may be
+   * a model's. Without a `content-type` the first byte tells.
+   *
+   * @param headers name in lower case, value, name, value
+   */
+  begin(headers: readonly string[]): void {
+    for (let i = 0; i < headers.length; i += 2)
+      if (headers[i] === 'content-type') this.#framing = framingOf(headers[i + 1]!)
+  }
+
+  push(piece: Buffer): void {
+    if (this.#framing === 'unknown') this.#framing = framingFrom(piece)
+    if (this.#framing === 'json') this.#read(piece, 0, piece.length)
+    else if (this.#framing === 'events') this.#readLines(piece)
   }
 
   tokens(): Tokens {
-    if (this.#head === null) return NOTHING
-    const head = this.#head.toString('latin1')
-    const ends = head.length > 2 * ENDS ? head.slice(0, ENDS) + head.slice(-ENDS) : head
-    return counted(ends + Buffer.concat(this.#tail).toString('latin1').slice(-ENDS))
+    const counts = this.#counts
+    return counts ? { input: told(INPUTS, counts), output: told(OUTPUTS, counts) } : NOTHING
+  }
+
+  /** Server-sent events: the JSON of an event is in its `data:` lines, and a blank line ends it. */
+  #readLines(piece: Buffer): void {
+    let line = this.#line
+    let i = 0
+    while (i < piece.length) {
+      if (line === IN_DATA || line === OTHER_LINE) {
+        const newline = piece.indexOf(NEWLINE, i)
+        const end = newline < 0 ? piece.length : newline
+        if (line === IN_DATA) this.#read(piece, i, end)
+        if (newline >= 0) line = 0
+        i = end + 1
+      } else {
+        const byte = piece[i++]!
+        if (byte === DATA[line]) line++
+        else if (byte === NEWLINE) {
+          if (line === 0) this.#reset()
+          line = 0
+        } else if (byte !== RETURN) line = OTHER_LINE
+      }
+    }
+    this.#line = line
+  }
+
+  /** Whatever was wrong with one event is over with it. */
+  #reset(): void {
+    this.#state = OUTSIDE
+    this.#objects.length = 0
+    this.#depth = 0
+    this.#isEscaped = false
+  }
+
+  /** JSON, from where the last piece ended. */
+  #read(piece: Buffer, from: number, end: number): void {
+    const objects = this.#objects
+    let state = this.#state
+    let row = this.#row
+    let depth = this.#depth
+    let i = from
+    while (i < end) {
+      if (state === IN_TEXT) {
+        i = this.#endOfText(piece, i, end)
+        if (i < 0) break
+        state = depth > 0 ? IN_OTHER : objects.length > 0 ? AFTER_VALUE : OUTSIDE
+        continue
+      }
+      const byte = piece[i++]!
+      switch (state) {
+        case OUTSIDE:
+          // Gemini streams one array of answers to those who do not ask for events.
+          if (byte === OPEN_OBJECT) {
+            objects.push(ANSWER)
+            state = BEFORE_NAME
+          } else if (byte === QUOTE) state = IN_TEXT
+          break
+        case BEFORE_NAME:
+          if (byte === QUOTE) {
+            row = objects.at(-1)!
+            state = IN_NAME
+          } else if (byte === CLOSE_OBJECT) state = this.#close()
+          break
+        case IN_NAME:
+          if (byte === QUOTE) state = AFTER_NAME
+          else {
+            row = NAMES[row + COLUMN[byte]!]!
+            if (byte === BACKSLASH) state = IN_ESCAPE
+          }
+          break
+        case IN_ESCAPE:
+          state = IN_NAME
+          break
+        case AFTER_NAME:
+          if (byte === COLON) state = BEFORE_VALUE
+          break
+        case BEFORE_VALUE:
+          if (byte === QUOTE) state = IN_TEXT
+          else if (byte === OPEN_OBJECT && NAMES[row + OPENS] !== 0) {
+            objects.push(NAMES[row + OPENS]!)
+            state = BEFORE_NAME
+          } else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
+            depth = 1
+            state = IN_OTHER
+          } else if (byte >= ZERO && byte <= NINE && NAMES[row + COUNTS] !== 0) {
+            this.#number = byte - ZERO
+            this.#digits = 1
+            state = IN_NUMBER
+          } else if (byte > SPACE) state = AFTER_VALUE
+          break
+        case IN_NUMBER:
+          if (byte >= ZERO && byte <= NINE) {
+            this.#number = this.#number * 10 + byte - ZERO
+            this.#digits++
+          } else if (byte === POINT) state = IN_FRACTION
+          else state = this.#endNumber(byte, row)
+          break
+        case IN_FRACTION:
+          if (byte !== ZERO) state = this.#endNumber(byte, row)
+          break
+        case AFTER_VALUE:
+          if (byte === COMMA) state = BEFORE_NAME
+          else if (byte === CLOSE_OBJECT) state = this.#close()
+          break
+        default:
+          if (byte === QUOTE) state = IN_TEXT
+          // The two kinds of brackets differ by this one bit.
+          else if ((byte | 0x20) === OPEN_OBJECT) depth++
+          else if ((byte | 0x20) === CLOSE_OBJECT && --depth === 0) state = AFTER_VALUE
+      }
+    }
+    this.#state = state
+    this.#row = row
+    this.#depth = depth
+  }
+
+  #close(): State {
+    this.#objects.pop()
+    return this.#objects.length > 0 ? AFTER_VALUE : OUTSIDE
+  }
+
+  /** Counts are whole, though some write 12.0 for 12. Anything else is none: a part, an exponent, a sign. */
+  #endNumber(byte: number, row: number): State {
+    const isWhole = byte === COMMA || byte === CLOSE_OBJECT || byte <= SPACE
+    if (isWhole && this.#digits <= MOST_DIGITS) {
+      this.#counts ??= new Array<number | null>(HOW_MANY).fill(null)
+      this.#counts[NAMES[row + COUNTS]! - 1] = this.#number
+    }
+    if (byte === COMMA) return BEFORE_NAME
+    return byte === CLOSE_OBJECT ? this.#close() : AFTER_VALUE
+  }
+
+  /**
+   * Short texts are looked at, the end of a long one is searched for, which costs more to start.
+   *
+   * @returns the place after the quote that ends the text, -1 when it is not in this piece
+   */
+  #endOfText(piece: Buffer, from: number, end: number): number {
+    let i = this.#isEscaped ? from + 1 : from
+    this.#isEscaped = false
+    for (;;) {
+      for (const near = Math.min(end, i + NEAR); i < near; i++) {
+        const byte = piece[i]!
+        if (byte === QUOTE) return i + 1
+        if (byte === BACKSLASH) i++
+      }
+      if (i >= end) {
+        this.#isEscaped = i > end
+        return -1
+      }
+      const quote = piece.indexOf(QUOTE, i)
+      const stop = quote < 0 || quote > end ? end : quote
+      let backslashes = 0
+      while (stop - backslashes > i && piece[stop - backslashes - 1] === BACKSLASH) backslashes++
+      const isEscaped = backslashes % 2 === 1
+      if (stop === end) {
+        this.#isEscaped = isEscaped
+        return -1
+      }
+      if (!isEscaped) return stop + 1
+      i = stop + 1
+    }
   }
 }
 
+type Framing = 'unknown' | 'json' | 'events' | 'none'
+
+/** Answers of OpenAI are `application/json`, Cohere's first version streams `application/stream+json`. */
+function framingOf(contentType: string): Framing {
+  const type = contentType.toLowerCase()
+  if (type.includes('json')) return 'json'
+  return type.includes('event-stream') ? 'events' : 'none'
+}
+
+function framingFrom(piece: Buffer): Framing {
+  for (const byte of piece) if (byte > SPACE) return byte === OPEN_OBJECT || byte === OPEN_ARRAY ? 'json' : 'events'
+  return 'unknown'
+}
+
+type State = number
+/** Not in an answer's object. */
+const OUTSIDE = 0
+const BEFORE_NAME = 1
+const IN_NAME = 2
+const IN_ESCAPE = 3
+const AFTER_NAME = 4
+const BEFORE_VALUE = 5
+const IN_NUMBER = 6
+const IN_FRACTION = 7
+const AFTER_VALUE = 8
+/** In an object or an array that is not on the way. */
+const IN_OTHER = 9
+const IN_TEXT = 10
+
+const DATA = Buffer.from('data:')
+const IN_DATA = DATA.length
+const OTHER_LINE = -1
+
+const NEWLINE = 0x0a
+const RETURN = 0x0d
+const SPACE = 0x20
+const QUOTE = 0x22
+const COMMA = 0x2c
+const POINT = 0x2e
+const ZERO = 0x30
+const NINE = 0x39
+const COLON = 0x3a
+const OPEN_ARRAY = 0x5b
+const BACKSLASH = 0x5c
+const OPEN_OBJECT = 0x7b
+const CLOSE_OBJECT = 0x7d
+
+/** Bytes of a text that are looked at one by one before its end is searched for. */
+const NEAR = 32
+const MOST_DIGITS = 12
+
 const NOTHING: Tokens = { input: null, output: null }
 
-/** The names of OpenAI and Anthropic, of Chat Completions, and of Gemini. */
-const COUNTS: Readonly<Record<string, keyof Tokens>> = {
-  input_tokens: 'input',
-  output_tokens: 'output',
-  prompt_tokens: 'input',
-  completion_tokens: 'output',
-  promptTokenCount: 'input',
-  candidatesTokenCount: 'output',
-}
-/** Within a text of JSON quotes are escaped, so what a model says is not taken for a count. */
-const COUNT = new RegExp(`(?<!\\\\)"(${Object.keys(COUNTS).join('|')})"\\s*:\\s*([0-9]{1,12})(?![0-9])`, 'g')
+/** Each member that counts has its number: those of the forms in order, input before output. */
+const { inputs: INPUTS, outputs: OUTPUTS, paths: PATHS, howMany: HOW_MANY } = numbered(usageForms)
 
-/** Counts grow while an answer streams: the last one is the whole. */
-function counted(text: string): Tokens {
-  if (!text.includes('oken')) return NOTHING
-  const tokens: { input: number | null; output: number | null } = { ...NOTHING }
-  for (const [, name, digits] of text.matchAll(COUNT)) tokens[COUNTS[name!]!] = Number(digits)
-  return tokens
+function numbered(forms: readonly UsageForm[]) {
+  const inputs: number[][] = []
+  const outputs: number[][] = []
+  const paths: { readonly names: readonly string[]; readonly count: number }[] = []
+  let howMany = 0
+  for (const { at, input, output } of forms) {
+    for (const [side, members] of [[inputs, input] as const, [outputs, output] as const])
+      side.push(
+        members.map((member) => {
+          for (const place of at) paths.push({ names: [...place.split('.'), member], count: howMany })
+          return howMany++
+        }),
+      )
+  }
+  return { inputs, outputs, paths, howMany }
+}
+
+/** What the first form says that says anything. */
+function told(side: readonly (readonly number[])[], counts: readonly (number | null)[]): number | null {
+  for (const members of side) {
+    let sum: number | null = null
+    for (const member of members) if (counts[member] != null) sum = (sum ?? 0) + counts[member]
+    if (sum !== null) return sum
+  }
+  return null
+}
+
+/**
+ * All names at once, one step a byte, so that a split within a name is no special case. A row is what has been read of
+ * a name in one kind of object; its columns give the row after each letter, then the row where the names of its value
+ * begin, and the number of its count plus one. 0 is none. Row 0 is a name that leads nowhere, and stays it.
+ */
+const { names: NAMES, column: COLUMN, opens: OPENS, counts: COUNTS, answer: ANSWER } = compile()
+
+function compile() {
+  const column = new Uint8Array(256)
+  let columns = 1
+  for (const { names } of PATHS) for (const byte of Buffer.from(names.join(''))) column[byte] ||= columns++
+  const opens = columns
+  const counts = columns + 1
+  const width = columns + 2
+  const table: number[] = []
+  const newRow = () => {
+    const row = table.length
+    for (let i = 0; i < width; i++) table.push(0)
+    return row
+  }
+  newRow()
+  const answer = newRow()
+  const stepOf = (row: number, to: number) => {
+    if (table[row + to] === 0) table[row + to] = newRow()
+    return table[row + to]!
+  }
+  for (const { names, count } of PATHS) {
+    let row = answer
+    for (const [depth, name] of names.entries()) {
+      if (depth > 0) row = stepOf(row, opens)
+      for (const byte of Buffer.from(name)) row = stepOf(row, column[byte]!)
+    }
+    table[row + counts] = count + 1
+  }
+  return { names: Uint32Array.from(table), column, opens, counts, answer }
 }

@@ -1,6 +1,7 @@
-/** What the stand-in provider answers: the shapes of the four APIs, plain and as server-sent events. */
+/** What the stand-in provider answers: the shapes of the six APIs, plain and as server-sent events. */
 
 export interface Call {
+  readonly provider: string
   readonly method: string
   /** Without the query. */
   readonly path: string
@@ -11,6 +12,17 @@ export interface Call {
   readonly words: readonly string[]
   /** How many calls there were before. */
   readonly number: number
+  readonly counted: Counted
+}
+
+/** Tokens that a call took. */
+export interface Counted {
+  readonly input: number
+  /** Those of the input that came from a cache. */
+  readonly cached: number
+  readonly output: number
+  /** Those of the output that are thoughts. */
+  readonly thoughts: number
 }
 
 /** An answer: one text, or the events of a stream in order, each with its final blank line. */
@@ -25,8 +37,7 @@ export interface Endpoint {
   answer(call: Call): Answer
 }
 
-export const INPUT_TOKENS = 11
-export const OUTPUT_TOKENS = 7
+export const COUNTED: Counted = { input: 11, cached: 0, output: 7, thoughts: 0 }
 const CREATED = 1_795_190_400
 
 export const endpoints: readonly Endpoint[] = [
@@ -38,7 +49,7 @@ export const endpoints: readonly Endpoint[] = [
     provider: 'anthropic',
     method: 'POST',
     path: /^\/v1\/messages\/count_tokens$/,
-    answer: () => plain({ input_tokens: INPUT_TOKENS }),
+    answer: ({ counted }) => plain({ input_tokens: counted.input }),
   },
   {
     provider: 'anthropic',
@@ -57,7 +68,7 @@ export const endpoints: readonly Endpoint[] = [
     provider: 'gemini',
     method: 'POST',
     path: /^\/v1(beta)?\/models\/[^/]+:countTokens$/,
-    answer: () => plain({ totalTokens: INPUT_TOKENS }),
+    answer: ({ counted }) => plain({ totalTokens: counted.input }),
   },
   {
     provider: 'gemini',
@@ -72,6 +83,8 @@ export const endpoints: readonly Endpoint[] = [
     path: /^\/openai\/v1\/models$/,
     answer: () => plain(modelList('llama-3.3-70b-versatile')),
   },
+  { provider: 'mistral', method: 'POST', path: /^\/v1\/chat\/completions$/, answer: chatCompletions },
+  { provider: 'cohere', method: 'POST', path: /^\/v2\/chat$/, answer: chatOfCohere },
 ]
 
 /** The body of a 401, near enough to each provider's own. */
@@ -89,7 +102,7 @@ const named = (json: { readonly type: string; readonly [member: string]: unknown
 const modelList = (id: string) => ({ object: 'list', data: [{ id, object: 'model', created: CREATED }] })
 
 /** https://platform.openai.com/docs/api-reference/responses and its streaming events. */
-function responses({ body, words, number }: Call): Answer {
+function responses({ body, words, number, counted }: Call): Answer {
   const text = words.join('')
   const part = { type: 'output_text', text, annotations: [], logprobs: [] }
   const item = { id: `msg_${number}`, type: 'message', role: 'assistant', status: 'completed', content: [part] }
@@ -115,11 +128,11 @@ function responses({ body, words, number }: Call): Answer {
     top_p: 1,
     truncation: 'disabled',
     usage: {
-      input_tokens: INPUT_TOKENS,
-      input_tokens_details: { cached_tokens: 0 },
-      output_tokens: OUTPUT_TOKENS,
-      output_tokens_details: { reasoning_tokens: 0 },
-      total_tokens: INPUT_TOKENS + OUTPUT_TOKENS,
+      input_tokens: counted.input,
+      input_tokens_details: { cached_tokens: counted.cached },
+      output_tokens: counted.output,
+      output_tokens_details: { reasoning_tokens: counted.thoughts },
+      total_tokens: counted.input + counted.output,
     },
     user: null,
     metadata: {},
@@ -141,26 +154,34 @@ function responses({ body, words, number }: Call): Answer {
   return { kind: 'events', events: events.map((event, sequence_number) => named({ ...event, sequence_number })) }
 }
 
-/** https://platform.openai.com/docs/api-reference/chat; Groq's is the same. */
-function chatCompletions({ body, words, number }: Call): Answer {
+/**
+ * https://platform.openai.com/docs/api-reference/chat. Those that are compatible tell their usage in a stream unasked:
+ * Groq in `x_groq` of the last chunk, Mistral in the last chunk itself.
+ */
+function chatCompletions({ provider, body, words, number, counted }: Call): Answer {
   const head = { id: `chatcmpl-${number}`, created: CREATED, model: body['model'] }
   const usage = {
-    prompt_tokens: INPUT_TOKENS,
-    completion_tokens: OUTPUT_TOKENS,
-    total_tokens: INPUT_TOKENS + OUTPUT_TOKENS,
+    prompt_tokens: counted.input,
+    completion_tokens: counted.output,
+    total_tokens: counted.input + counted.output,
+    prompt_tokens_details: { cached_tokens: counted.cached },
+    completion_tokens_details: { reasoning_tokens: counted.thoughts },
   }
   if (body['stream'] !== true) {
     const message = { role: 'assistant', content: words.join(''), refusal: null }
     const choices = [{ index: 0, message, logprobs: null, finish_reason: 'stop' }]
     return plain({ ...head, object: 'chat.completion', choices, usage })
   }
-  const chunk = (delta: object, finish_reason: string | null) =>
-    data({ ...head, object: 'chat.completion.chunk', choices: [{ index: 0, delta, logprobs: null, finish_reason }] })
+  const chunk = (delta: object, finish_reason: string | null, more?: object) => {
+    const choices = [{ index: 0, delta, logprobs: null, finish_reason }]
+    return data({ ...head, object: 'chat.completion.chunk', choices, ...more })
+  }
+  const unasked = { groq: { x_groq: { id: `req_${number}`, usage } }, mistral: { usage } }[provider as string]
   const wantsUsage = (body['stream_options'] as { include_usage?: boolean } | undefined)?.include_usage === true
   const events = [
     chunk({ role: 'assistant', content: '' }, null),
     ...words.map((content) => chunk({ content }, null)),
-    chunk({}, 'stop'),
+    chunk({}, 'stop', unasked),
     ...(wantsUsage ? [data({ ...head, object: 'chat.completion.chunk', choices: [], usage })] : []),
     'data: [DONE]\n\n',
   ]
@@ -168,7 +189,12 @@ function chatCompletions({ body, words, number }: Call): Answer {
 }
 
 /** https://docs.anthropic.com/en/api/messages and its streaming events. */
-function messages({ body, words, number }: Call): Answer {
+function messages({ body, words, number, counted }: Call): Answer {
+  const input = {
+    input_tokens: counted.input - counted.cached,
+    cache_creation_input_tokens: 0,
+    cache_read_input_tokens: counted.cached,
+  }
   const message = {
     id: `msg_${number}`,
     type: 'message',
@@ -177,14 +203,14 @@ function messages({ body, words, number }: Call): Answer {
     content: [{ type: 'text', text: words.join('') }],
     stop_reason: 'end_turn',
     stop_sequence: null,
-    usage: { input_tokens: INPUT_TOKENS, output_tokens: OUTPUT_TOKENS },
+    usage: { ...input, output_tokens: counted.output },
   }
   if (body['stream'] !== true) return plain(message)
   const started = {
     ...message,
     content: [],
     stop_reason: null,
-    usage: { input_tokens: INPUT_TOKENS, output_tokens: 1 },
+    usage: { ...input, output_tokens: 1 },
   }
   const events = [
     { type: 'message_start', message: started },
@@ -195,7 +221,7 @@ function messages({ body, words, number }: Call): Answer {
     {
       type: 'message_delta',
       delta: { stop_reason: 'end_turn', stop_sequence: null },
-      usage: { output_tokens: OUTPUT_TOKENS },
+      usage: { output_tokens: counted.output },
     },
     { type: 'message_stop' },
   ]
@@ -216,17 +242,40 @@ function streamGenerateContent(call: Call): Answer {
   return call.query.get('alt') === 'sse' ? { kind: 'events', events: pieces.map(data) } : plain(pieces)
 }
 
-const candidate = ({ path, number }: Call, text: string, last: boolean) => ({
+const candidate = ({ path, number, counted }: Call, text: string, last: boolean) => ({
   candidates: [
     { content: { role: 'model', parts: [{ text }] }, index: 0, ...(last ? { finishReason: 'STOP' } : undefined) },
   ],
   ...(last && {
     usageMetadata: {
-      promptTokenCount: INPUT_TOKENS,
-      candidatesTokenCount: OUTPUT_TOKENS,
-      totalTokenCount: INPUT_TOKENS + OUTPUT_TOKENS,
+      promptTokenCount: counted.input,
+      cachedContentTokenCount: counted.cached,
+      candidatesTokenCount: counted.output - counted.thoughts,
+      thoughtsTokenCount: counted.thoughts,
+      totalTokenCount: counted.input + counted.output,
     },
   }),
   modelVersion: /models\/([^:]+):/.exec(path)?.[1],
   responseId: `gen_${number}`,
 })
+
+/** https://docs.cohere.com/reference/chat and its streaming events. It bills less than its model reads. */
+function chatOfCohere({ body, words, number, counted }: Call): Answer {
+  const usage = {
+    billed_units: { input_tokens: counted.input - 1, output_tokens: counted.output },
+    tokens: { input_tokens: counted.input, output_tokens: counted.output },
+  }
+  const id = `cohere_${number}`
+  if (body['stream'] !== true) {
+    const message = { role: 'assistant', content: [{ type: 'text', text: words.join('') }] }
+    return plain({ id, finish_reason: 'COMPLETE', message, usage })
+  }
+  const events = [
+    { type: 'message-start', id, delta: { message: { role: 'assistant', content: [] } } },
+    { type: 'content-start', index: 0, delta: { message: { content: { type: 'text', text: '' } } } },
+    ...words.map((text) => ({ type: 'content-delta', index: 0, delta: { message: { content: { text } } } })),
+    { type: 'content-end', index: 0 },
+    { type: 'message-end', delta: { finish_reason: 'COMPLETE', usage } },
+  ]
+  return { kind: 'events', events: events.map(named) }
+}

@@ -4,17 +4,21 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
-import { type Answer, endpoints, unauthorized } from './provider-answers.ts'
+import { type Answer, type Call, COUNTED, type Counted, endpoints, unauthorized } from './provider-answers.ts'
 
-/** A stand-in for OpenAI, Anthropic, Gemini, Groq and anyone's API on one loopback origin. It records what arrives. */
+/** A stand-in for OpenAI, Anthropic, Gemini, Groq, Mistral, Cohere and anyone's API on one loopback origin. It records what arrives. */
 export interface Provider {
   readonly url: string
   /** Provider → the credential that it accepts; new ones at each start. `other` is that of every other API. */
-  readonly credentials: Readonly<Record<'openai' | 'anthropic' | 'gemini' | 'groq' | 'other', string>>
+  readonly credentials: Readonly<
+    Record<'openai' | 'anthropic' | 'gemini' | 'groq' | 'mistral' | 'cohere' | 'other', string>
+  >
   /** Every request whose head arrived, oldest first. */
   readonly received: readonly Received[]
   /** What models say from now on, in the pieces in which it is streamed. */
   says(...words: string[]): void
+  /** How many tokens each call takes from now on. */
+  counts(counted: Counted): void
   /** What happens to the next request, and the next after it; then all is well again. */
   next(...faults: Fault[]): void
   /** Resolves when this many requests have arrived since the start. */
@@ -66,6 +70,8 @@ const HEADERS: Readonly<Record<string, { readonly name: string; readonly before:
   anthropic: { name: 'x-api-key', before: '' },
   gemini: { name: 'x-goog-api-key', before: '' },
   groq: { name: 'authorization', before: 'Bearer ' },
+  mistral: { name: 'authorization', before: 'Bearer ' },
+  cohere: { name: 'authorization', before: 'Bearer ' },
   other: { name: 'authorization', before: 'Bearer ' },
 }
 
@@ -76,12 +82,15 @@ export async function startProvider(): Promise<Provider> {
     anthropic: secret('sk-ant-api03-'),
     gemini: secret('AIza'),
     groq: secret('gsk_'),
+    mistral: secret('mistral-'),
+    cohere: secret('cohere-'),
     other: secret('other-'),
   }
   const received: Mutable<Received>[] = []
   const faults: Fault[] = []
   const waiting = new Set<{ count: number; resolve: () => void }>()
   let words: readonly string[] = DEFAULT_WORDS
+  let counted = COUNTED
 
   const server = createServer({ keepAliveTimeout: 1000 }, async (request, response) => {
     const record: Mutable<Received> = {
@@ -101,7 +110,7 @@ export async function startProvider(): Promise<Provider> {
     })
     try {
       for await (const chunk of request.setEncoding('utf8')) record.body += chunk
-      await answer(record, response, fault, number, words, credentials)
+      await answer(record, response, fault, { number, words, counted }, credentials)
     } catch (error) {
       if (!request.destroyed && !response.destroyed) throw error
     }
@@ -115,6 +124,9 @@ export async function startProvider(): Promise<Provider> {
     received,
     says: (...pieces) => {
       words = pieces
+    },
+    counts(tokens) {
+      counted = tokens
     },
     next: (...more) => {
       faults.push(...more)
@@ -131,6 +143,7 @@ export async function startProvider(): Promise<Provider> {
       received.length = 0
       faults.length = 0
       words = DEFAULT_WORDS
+      counted = COUNTED
     },
     async close() {
       server.close()
@@ -158,8 +171,7 @@ async function answer(
   record: Received & { answered: string[] },
   response: ServerResponse,
   fault: Fault,
-  number: number,
-  words: readonly string[],
+  said: Pick<Call, 'number' | 'words' | 'counted'>,
   credentials: Provider['credentials'],
 ): Promise<void> {
   if (fault.hang) return
@@ -170,7 +182,7 @@ async function answer(
   const url = new URL(record.target, 'http://provider')
   const candidates = endpoints.filter(({ method, path }) => method === record.method && path.test(url.pathname))
   const endpoint = candidates.find(({ provider }) => provider === record.credential) ?? candidates[0]
-  const headers: Record<string, string | string[]> = { 'x-request-id': `req_provider_${number}`, ...fault.headers }
+  const headers: Record<string, string | string[]> = { 'x-request-id': `req_provider_${said.number}`, ...fault.headers }
   const send = (status: number, text: string, type = 'application/json') => {
     record.answered.push(text)
     const bytes = fault.compressed ? gzipSync(text) : Buffer.from(text)
@@ -187,13 +199,13 @@ async function answer(
   }
   if (fault.status !== undefined || fault.body !== undefined) return send(fault.status ?? 200, fault.body ?? '')
 
-  const call = {
+  const call: Call = {
+    ...said,
+    provider: record.credential,
     method: record.method,
     path: url.pathname,
     query: url.searchParams,
     body: jsonOf(record.body),
-    words,
-    number,
   }
   const reply: Answer = endpoint?.answer(call) ?? {
     kind: 'plain',
