@@ -76,9 +76,10 @@ function refuseMalformed({ targetBytes }: ControlLimits): RequestHandler {
 
 /** The whole request is read first, so that no answer leaves bytes of it behind; then the row is served. */
 function serveRow(row: Row, control: ControlOptions, limits: ControlLimits): RequestHandler {
+  const bodyBytes = limits[row.body ?? 'bodyBytes']
+  const room = { bytes: limits.heldBytes }
   return async (request, response) => {
-    const bodyBytes = limits[row.body ?? 'bodyBytes']
-    const body = row.method === 'POST' ? await readBody(request, { ...limits, bodyBytes }) : noBody(request)
+    const body = row.method === 'POST' ? await readBody(request, { ...limits, bodyBytes }, room) : noBody(request)
     send(response, isRefusal(body) ? body : await outcomeOf(row, control, request, body))
   }
 }

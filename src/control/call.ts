@@ -31,6 +31,8 @@ export interface ControlLimits {
   readonly bodyBytes: number
   /** Bytes of what GitHub delivers: a `workflow_job` is some 30 KiB. */
   readonly webhookBytes: number
+  /** Bytes of bodies that are being read, of all senders together, for each route: nobody has shown who they are yet. */
+  readonly heldBytes: number
   /** Bytes of the request target. */
   readonly targetBytes: number
   /** Milliseconds from the head of a request to the end of its body. */
@@ -41,6 +43,7 @@ export interface ControlLimits {
 export const CONTROL_LIMITS: ControlLimits = {
   bodyBytes: 16_384,
   webhookBytes: 1_048_576,
+  heldBytes: 64 * 1_048_576,
   targetBytes: 4096,
   bodyTime: 30_000,
 }

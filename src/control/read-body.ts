@@ -16,24 +16,36 @@ export class ClientGone extends Error {
  * Reads a whole body. Of one that is too large the rest is read and dropped, up to a bound, so that the client gets to
  * read the refusal and not a reset connection.
  *
- * @returns `body_too_large`, or `request_timeout` when it does not end in time
+ * @param room what the bodies that are read at the same time leave of the memory for them
+ * @returns `body_too_large`; `limit_exceeded` when there is no room; `request_timeout` when it does not end in time
  * @throws {ClientGone}
  */
-export function readBody(request: IncomingMessage, limits: ControlLimits): Promise<Uint8Array | Refusal> {
+export function readBody(
+  request: IncomingMessage,
+  limits: ControlLimits,
+  room: { bytes: number },
+): Promise<Uint8Array | Refusal> {
   const announced = Number(request.headers['content-length'] ?? 0)
   if (announced > limits.bodyBytes + DROPPED_BYTES) return Promise.resolve(tooLarge(limits.bodyBytes))
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let length = 0
+    let held = 0
     const settle = (act: () => void) => {
       clearTimeout(timer)
       request.off('data', take)
+      room.bytes += held
+      held = 0
       act()
     }
     const take = (chunk: Buffer) => {
       length += chunk.length
-      if (length <= limits.bodyBytes) chunks.push(chunk)
-      else if (length > limits.bodyBytes + DROPPED_BYTES) settle(() => resolve(tooLarge(limits.bodyBytes)))
+      if (length <= limits.bodyBytes) {
+        if (chunk.length > room.bytes) return settle(() => resolve(NO_ROOM))
+        room.bytes -= chunk.length
+        held += chunk.length
+        chunks.push(chunk)
+      } else if (length > limits.bodyBytes + DROPPED_BYTES) settle(() => resolve(tooLarge(limits.bodyBytes)))
     }
     const timer = setTimeout(() => settle(() => resolve(tooSlow(limits.bodyTime))), limits.bodyTime)
     request
@@ -48,6 +60,12 @@ export function readBody(request: IncomingMessage, limits: ControlLimits): Promi
 }
 
 const DROPPED_BYTES = 1_048_576
+
+const NO_ROOM = refusal(
+  'limit_exceeded',
+  'Cannot read the request: the broker is reading as many bodies as it has room for. Try again in a moment.',
+  1,
+)
 
 function tooLarge(most: number): Refusal {
   return refusal('body_too_large', `Cannot read the request: its body is longer than ${most} bytes.`)

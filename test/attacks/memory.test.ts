@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
+import { startPlane as startControl } from '#test/control/plane.ts'
 import { type MintedKey, type PlaneUnderTest, startPlane } from '#test/proxy/plane.ts'
 import { bytesOf, openRaw, type RawConnection, raw } from '#test/support/raw-client.ts'
 import { answerOf } from '#test/support/raw-upstream.ts'
@@ -120,4 +121,27 @@ test('T56: a provider that sends faster than its client reads is held back, not 
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
   expect(sent).toBeLessThan(64 * KIB * KIB)
+})
+
+test('T56: the bodies that the control plane reads for senders it does not know are bounded, for each route by itself', async () => {
+  const control = await startControl({ limits: { heldBytes: 20_000 } })
+  const head = (path: string) => `POST ${path} HTTP/1.1\r\nhost: till\r\ncontent-length: 15000\r\n\r\n`
+  const port = Number(new URL(control.url).port)
+  const held = await openRaw(port)
+  open.push(held)
+  held.write(`${head('/v1/keys')}${'x'.repeat(14_000)}`)
+  let refused: string
+  do refused = await control.raw(`${head('/v1/keys')}${'x'.repeat(14_999)}`, '}')
+  while (!refused.includes('limit_exceeded'))
+  expect(refused).toMatch(/^HTTP\/1\.1 429 [\s\S]*retry-after: 1\r\n/)
+  expect(await control.raw(`${head('/v1/webhooks/github')}${'x'.repeat(15_000)}`, '}')).not.toContain('limit_exceeded')
+  held.close()
+  // What it held is there again.
+  let status = 429
+  while (status === 429)
+    status = (await control.mint(await control.token(), JSON.stringify({ providers: ['openai'] }).padEnd(16_000)))
+      .status
+  expect(status).toBe(201)
+  await control.close()
+  till = await startPlane()
 })
