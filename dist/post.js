@@ -829,7 +829,7 @@ var catalogue = {
     status: 429,
     codex: 429,
     title: "Too many requests at once",
-    meaning: "The key has as many open requests as its policy allows (`limits.concurrent_requests`).",
+    meaning: "The key has as many open requests as its policy allows (`limits.concurrent_requests`), or the bodies that are held in memory to check their models leave no room for one more.",
     remedy: "Wait for one of them to finish; clients that repeat after `retry-after` do so by themselves."
   },
   upgrade_refused: {
@@ -864,7 +864,7 @@ var catalogue = {
     status: 429,
     codex: 429,
     title: "A limit is reached",
-    meaning: "Of the policy when a key is minted (`keys_per_run`, `activations_per_run`, `activations_per_day`), of 60 mints a minute and repository, or of 600 requests a minute and key on free routes.",
+    meaning: "Of the policy when a key is minted (`keys_per_run`, `activations_per_run`, `activations_per_day`), of 60 mints a minute and repository, of 600 requests a minute and key on free routes or to a provider that is not reached, or of the memory for bodies whose senders are not known yet.",
     remedy: "Wait, ask for fewer activations, or have the operator raise the limit. The sentence names it."
   },
   provider_credential_rejected: {
