@@ -7,6 +7,7 @@ import { githubFrom } from './config/github.ts'
 import { type Place, whole } from './config/place.ts'
 import { policiesFrom } from './config/policies.ts'
 import { providersFrom } from './config/providers.ts'
+import { DEFAULT_RETENTION, retention } from './config/retention.ts'
 import type { SecretSources } from './config/secret.ts'
 import {
   DEFAULT_ADMIN_LISTEN,
@@ -46,6 +47,7 @@ export interface Config {
   readonly policies: readonly Policy[]
   readonly github: GitHubSettings | null
   readonly audit: AuditSettings
+  readonly retention: RetentionSettings
 }
 
 export interface Address {
@@ -73,6 +75,11 @@ export interface AuditSettings {
   /** Where signed checkpoints go besides the ledger: an absolute path, or a URL, which may hold a secret. */
   readonly checkpoints: { readonly kind: 'file' | 'webhook' | 'put'; readonly to: string } | null
   readonly everySeconds: number
+}
+
+export interface RetentionSettings {
+  /** How long a key is kept with its events after it has ended; `null`: for good. */
+  readonly keysSeconds: number | null
 }
 
 /** One thing that is wrong with a configuration. */
@@ -129,6 +136,7 @@ const FIELDS = [
   'policies',
   'github',
   'audit',
+  'retention',
 ]
 
 function readConfig(root: Place, sources: ConfigSources): Config | undefined {
@@ -162,5 +170,6 @@ function readConfig(root: Place, sources: ConfigSources): Config | undefined {
     policies: fields.need('policies', policiesFrom(providers)),
     github: fields.take('github', githubFrom(secrets), null),
     audit: fields.take('audit', auditFrom(file, secrets), DEFAULT_AUDIT),
+    retention: fields.take('retention', retention, DEFAULT_RETENTION),
   })
 }

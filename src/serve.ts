@@ -71,6 +71,8 @@ const GRACE_MILLISECONDS = 60_000
 /** For what the control plane is about to say when the broker stops. */
 const LAST_ANSWERS_MILLISECONDS = 2000
 const SWEEP_MILLISECONDS = 1000
+/** How often keys are forgotten that ended long ago. */
+const FORGET_MILLISECONDS = 60_000
 /** How often to look whether keys of an issuer are due; the verifier says when they are. */
 const REFRESH_MILLISECONDS = 5000
 
@@ -135,6 +137,16 @@ async function start(config: Config, opened: OpenLedger, log: Log, steady: Stead
     () => ledger.sweep(clock()),
     () => log.error('sweep.failed'),
   )
+  const stopForgetting = every(
+    FORGET_MILLISECONDS,
+    async () => {
+      const { keysSeconds } = settings.config.retention
+      if (keysSeconds === null || isBehind()) return
+      const count = await ledger.forgetKeys(clock() - keysSeconds, clock())
+      if (count > 0) log.info('keys.forgotten', { count })
+    },
+    () => log.error('sweep.failed'),
+  )
   const stopRefreshing = every(
     REFRESH_MILLISECONDS,
     () => verifier.refresh(),
@@ -150,6 +162,7 @@ async function start(config: Config, opened: OpenLedger, log: Log, steady: Stead
     await data.drain(graceMilliseconds)
     await closeServer(server, Math.min(graceMilliseconds, LAST_ANSWERS_MILLISECONDS))
     stopSweeping()
+    stopForgetting()
     stopRefreshing()
     await github.stop()
     await checkpoints.stop()

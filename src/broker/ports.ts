@@ -114,6 +114,13 @@ export interface Ledger {
    * they expired, the tokens that were used.
    */
   sweep(now: NumericDate): Promise<number>
+  /**
+   * Forgets keys that ended before, with their whole chains, never a part of one. The broker's chain says of each where
+   * its chain ended. Those that no checkpoint vouches for, or only the last one, wait for another.
+   *
+   * @returns how many
+   */
+  forgetKeys(endedBefore: NumericDate, now: NumericDate): Promise<number>
   /** The events of one chain in order, and their hashes in hex. Everything recorded before the call is included. */
   events(chain: string): AsyncIterable<{ readonly event: AuditEvent; readonly hash: string }>
   /** Grants, newest first; at most 1000, unless `most` says otherwise. */

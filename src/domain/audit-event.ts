@@ -90,8 +90,18 @@ export type AuditFact =
   | { readonly type: 'activation.given_back'; readonly request_id: string; readonly reason: 'dns' | 'connect' | 'tls' }
   | { readonly type: 'key.ended'; readonly reason: EndReason }
   | { readonly type: 'operator.revoke'; readonly operator: string }
+  | {
+      /** A key that had ended long ago was removed with its chain. Stands in the broker's chain. */
+      readonly type: 'operator.forget'
+      /** `retention`: the configuration said so. */
+      readonly operator: string
+      readonly key: string
+      /** How many events its chain had, and the hash of the last in hex. */
+      readonly events: number
+      readonly head: string
+    }
 
-/** The chain of what belongs to no grant: refused mints. */
+/** The chain of what belongs to no grant: refused mints, keys that were forgotten. */
 export const BROKER_CHAIN = 'broker'
 
 /** A fact in its place: `prev` is the hash of the event before it in the same chain, 64 zeros for the first. */

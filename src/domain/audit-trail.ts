@@ -1,11 +1,13 @@
 import {
   type ChainFault,
+  type ChainHead,
   chainVerifier,
   counted,
   type Sha256,
   type VerifiedChain,
   type Witness,
 } from './audit-chain.ts'
+import { type AuditEvent, BROKER_CHAIN } from './audit-event.ts'
 
 /** A stored trail as it is read from begin to end: chain after chain, each with its events in their order. */
 export type TrailRecord =
@@ -71,6 +73,8 @@ export function trailVerifier(
   let unwitnessed = 0
   let faultyChains = 0
   const faults: ChainFault[] = []
+  /** Chains that retention removed, and where they ended, as the broker's chain says, which comes before them. */
+  const forgotten = new Map<string, ChainHead>()
   let open: OpenChain | null = null
 
   function misplaced(mismatch: Mismatch | null): void {
@@ -81,6 +85,11 @@ export function trailVerifier(
   function close(end: StoredEnd | null): void {
     if (!open) return
     const came = open.verifier.end()
+    if (open.chain === BROKER_CHAIN && came.fault) forgotten.clear()
+    if (open.seen === 0 && endedAt(forgotten.get(open.chain), open.witnesses)) {
+      open = null
+      return
+    }
     const fault = came.fault ?? open.fault ?? (end && faultOfEnd(came, end))
     chains++
     events += came.events
@@ -97,6 +106,7 @@ export function trailVerifier(
           close(null)
           open = {
             chain: record.chain,
+            witnesses: record.witnesses,
             verifier: chainVerifier(record.chain, sha256, record.witnesses),
             seen: 0,
             fault: null,
@@ -106,6 +116,10 @@ export function trailVerifier(
           if (!open) throw new Error('an event without a chain')
           open.seen++
           open.verifier.add(record.bytes, record.hash)
+          if (open.chain === BROKER_CHAIN) {
+            const head = forgottenHead(record.bytes)
+            if (head) forgotten.set(head.chain, head)
+          }
           misplaced(record.misplaced)
           break
         case 'end':
@@ -121,8 +135,30 @@ export function trailVerifier(
   }
 }
 
+const utf8 = new TextDecoder()
+
+/** The chain that an event of the broker's chain says was forgotten. */
+function forgottenHead(bytes: Uint8Array): ChainHead | null {
+  const text = utf8.decode(bytes)
+  if (!text.includes('"type":"operator.forget"')) return null
+  try {
+    const event = JSON.parse(text) as AuditEvent
+    return event.type === 'operator.forget' ? { chain: event.key, seq: event.events, hash: event.head } : null
+  } catch {
+    // The verifier of the chain has found it.
+    return null
+  }
+}
+
+/** Whether a chain ended where its last witness has seen it. */
+function endedAt(end: ChainHead | undefined, witnesses: readonly Witness[]): boolean {
+  const last = witnesses.at(-1)
+  return end !== undefined && last?.seq === end.seq && last.hash === end.hash
+}
+
 interface OpenChain {
   readonly chain: string
+  readonly witnesses: readonly Witness[]
   readonly verifier: ReturnType<typeof chainVerifier>
   seen: number
   /** What the store itself saw first. */

@@ -10,6 +10,7 @@ import { type Draft, endingsOf } from './postgres/draft.ts'
 import { endJob } from './postgres/end-job.ts'
 import { isUniqueViolation, unavailableFrom } from './postgres/faults.ts'
 import { transactionsNow, watchEndings } from './postgres/foreign-endings.ts'
+import { forgetKeys } from './postgres/forget-keys.ts'
 import { BARRIER, type GrantCall, type LaneCall } from './postgres/grant-calls.ts'
 import { openLane } from './postgres/lane.ts'
 import { migrate } from './postgres/migrate.ts'
@@ -188,6 +189,14 @@ export async function openPostgresLedger(options: {
         count += ended.length
         const isSwept = await change((statements) => forgetOldRows(statements, now))
         if (isDone && isSwept) return count
+      }
+    },
+    async forgetKeys(endedBefore, now) {
+      for (let forgotten = 0; ; ) {
+        const part = await change((statements) => forgetKeys(statements, endedBefore, now))
+        forgotten += part.forgotten
+        if (part.forgotten > 0) grants.clear()
+        if (part.isDone) return forgotten
       }
     },
     async *events(chain) {

@@ -64,6 +64,14 @@ export async function openSqliteLedger(options: {
         if (part.isDone) return ended
       }
     },
+    async forgetKeys(endedBefore, now) {
+      for (let forgotten = 0; ; ) {
+        const part = await call('forgetKeys', endedBefore, now)
+        forgotten += part.forgotten
+        if (part.forgotten > 0) grants.clear()
+        if (part.isDone) return forgotten
+      }
+    },
     async *events(chain) {
       for (let after = 0; ; ) {
         const page = await call('events', chain, after)

@@ -18,9 +18,10 @@ policies: [{ zzzzzzzz: 1, limits: { zzzzzzzz: 1 } }]
 issuers: [{ zzzzzzzz: 1 }]
 github: { zzzzzzzz: 1 }
 audit: { zzzzzzzz: 1 }
+retention: { zzzzzzzz: 1 }
 `
   const problems = parseConfig(unknown, sources)
   const known = Array.isArray(problems) ? problems.flatMap(({ message }) => message.split('; known are ')[1] ?? []) : []
-  expect(known).toHaveLength(7)
+  expect(known).toHaveLength(8)
   for (const field of known.join(', ').split(', ')) expect(page, field).toContain(`\`${field}`)
 })

@@ -757,6 +757,46 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
         expect(stored).toMatchObject([{ seq: 1, jws: 'signed.1', heads: [{ chain: id, seq: 1 }] }])
       })
 
+      test('keys that ended before are forgotten with their chains, and the trail says so and verifies', async () => {
+        const [old, recent, alive] = [await minted(ledger), await minted(ledger), await minted(ledger)]
+        await ledger.charge(old, aRequest(), T0)
+        await ledger.end(old, 'revoked_by_job', T0 + 10)
+        await ledger.end(recent, 'revoked_by_job', T0 + 20)
+        await checkpoint(1)
+        expect(await ledger.forgetKeys(T0 + 15, T0 + 100)).toBe(0)
+        await ledger.charge(alive, aRequest(), T0 + 30)
+        await checkpoint(2)
+        expect(await ledger.forgetKeys(T0 + 15, T0 + 100)).toBe(1)
+        expect(await ledger.forgetKeys(T0 + 15, T0 + 100)).toBe(0)
+
+        expect(await ledger.findById(old.id)).toBeNull()
+        expect(await ledger.find(createHash('sha256').update(old.id).digest())).toBeNull()
+        expect(await types(old.id)).toEqual([])
+        expect((await ledger.list({ now: T0 + 100 })).map(({ grant }) => grant.id)).toEqual([alive.id, recent.id])
+        expect(await last('broker')).toMatchObject({ type: 'operator.forget', key: old.id, events: 3 })
+        expect(await trail()).toMatchObject({ chains: 3, faults: [] })
+        expect(await ledger.behindCheckpoint()).toBeNull()
+      })
+
+      test('a living key is not forgotten, however old', async () => {
+        const { id } = await minted(ledger, { expiresIn: 604_800 })
+        await checkpoint(1)
+        await minted(ledger)
+        await checkpoint(2)
+        expect(await ledger.forgetKeys(T0 + 604_000, T0 + 604_000)).toBe(0)
+        expect(await ledger.findById(id)).not.toBeNull()
+      })
+
+      test('a key with events that no checkpoint has is not forgotten', async () => {
+        const grant = await minted(ledger)
+        await ledger.end(grant, 'revoked_by_job', T0)
+        await checkpoint(1)
+        await ledger.charge(grant, aRequest(), T0 + 1)
+        await minted(ledger)
+        await checkpoint(2)
+        expect(await ledger.forgetKeys(T0 + 10, T0 + 10)).toBe(0)
+      })
+
       test('new events are told in the order in which they came', async () => {
         const grant = await minted(ledger)
         const [first] = await ledger.newEvents(null, 10)

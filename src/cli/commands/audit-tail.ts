@@ -61,6 +61,8 @@ function details(event: AuditEvent): string {
       return event.reason
     case 'operator.revoke':
       return event.operator
+    case 'operator.forget':
+      return words(event.operator, event.key, `${event.events} events`)
     default:
       return ''
   }

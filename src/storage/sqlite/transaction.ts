@@ -13,6 +13,8 @@ import type { Sql, Store } from './store.ts'
 export interface Transaction extends GrantTransaction<StoredGrant> {
   readonly sql: Sql
   appendToBroker(fact: AuditFact, at: NumericDate): void
+  /** Forgets what is remembered of a grant whose rows are gone. */
+  forget(id: string): void
   /** Writes refusals that were counted and are due. */
   writeCountedRefusals(what: Parameters<RefusalCounter<string>['take']>[0]): void
   /** Writes changed grants and the broker's chain to their rows now, so that SQL sees them; else before the commit. */
@@ -71,6 +73,7 @@ export function transact<T>(store: Store, work: (transaction: Transaction) => T)
     refuse(grant, fact, at) {
       refused.push({ chain: grant.id, fact, at })
     },
+    forget: (id) => void store.grants.delete(id),
     writeCountedRefusals(what) {
       const due = store.refusals.take(what)
       taken.push(...due)

@@ -8,6 +8,7 @@ import { touch } from '#storage/grant-verbs/touch.ts'
 import type { Transaction } from './transaction.ts'
 import { behindCheckpoint, checkpoints, newEvents, sinceCheckpoint, writeCheckpoint } from './verbs/checkpoint.ts'
 import { endJob } from './verbs/end-job.ts'
+import { forgetKeys } from './verbs/forget-keys.ts'
 import { close, probe } from './verbs/housekeeping.ts'
 import { mint, refuseMint } from './verbs/mint.ts'
 import { events, list, ofRefs } from './verbs/read.ts'
@@ -27,6 +28,7 @@ export const verbs = {
   end,
   endJob,
   sweep,
+  forgetKeys,
   events,
   list,
   ofRefs,
