@@ -15,7 +15,7 @@ const table: Record<string, readonly string[]> = {
   comment: ['#views', '#domain'],
   github: ['#broker/ports.ts', '#comment', '#views', '#domain', '@octokit/rest', '@octokit/auth-app', 'lru-cache', 'node:'],
   control: ['#broker', '#wire', '#views', '#domain', 'express', 'node:'],
-  proxy: ['#broker', '#wire', '#domain', 'undici', 'lru-cache', 'node:'],
+  proxy: ['#broker', '#wire', '#domain', 'node:'],
   client: ['#wire', '#domain', 'node:'],
   action: ['#client', '#comment', '#wire', '#views', '#domain', '@actions/core', '@actions/github', 'node:'],
   cli: ['#client', '#wire', '#views', '#crypto', '#domain', '#serve.ts', '#config.ts', 'commander', 'node:'],

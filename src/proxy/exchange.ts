@@ -199,7 +199,8 @@ export class Exchange implements AnswerReader {
     this.#writeHead()
     const last = this.#whole ?? rest
     this.#bytesOut += last.length
-    if (last.length > 0) this.response.end(last)
+    // As text it leaves in one write with its head; bytes would be a second one.
+    if (last.length > 0) this.response.end(last.toString('latin1'), 'latin1')
     else this.response.end()
   }
 
