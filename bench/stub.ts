@@ -3,23 +3,26 @@
  * that holds `"stream":true` gets server-sent events (`"events":N`, `"gap":MILLISECONDS`), anything else 1 KB of JSON.
  * A request without the real credential gets 401, so that a contender which injects nothing cannot win.
  *
- * Usage: node bench/stub.ts CREDENTIAL; prints its port.
+ * Usage: node bench/stub.ts CREDENTIAL ['{"headers":[LINE, …],"text":…}']; prints its port. The JSON tells what every
+ * head holds besides what it must, and what the model says.
  */
 import { createServer, type Socket } from 'node:net'
 
 const credential = `Bearer ${process.argv[2]}`
+const { headers = ['x-request-id: req_0123456789'], text = 'a'.repeat(800) } = JSON.parse(process.argv[3] ?? '{}')
+const more = headers.map((line: string) => `${line}\r\n`).join('')
 const json = JSON.stringify({
   id: 'resp_0123456789',
   object: 'response',
   model: 'gpt-5',
-  output: [{ type: 'message', content: [{ type: 'output_text', text: 'a'.repeat(800) }] }],
+  output: [{ type: 'message', content: [{ type: 'output_text', text }] }],
   usage: { input_tokens: 9, output_tokens: 12, total_tokens: 21 },
 })
 const whole = Buffer.from(
-  `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: req_0123456789\r\ncontent-length: ${json.length}\r\n\r\n${json}`,
+  `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n${more}content-length: ${json.length}\r\n\r\n${json}`,
 )
 const refused = Buffer.from('HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n')
-const streamHead = 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n'
+const streamHead = `HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n${more}transfer-encoding: chunked\r\n\r\n`
 const event = `data: ${JSON.stringify({ type: 'response.output_text.delta', delta: ' token token', sequence_number: 7 })}\n\n`
 const chunk = Buffer.from(`${event.length.toString(16)}\r\n${event}\r\n`)
 const end = Buffer.from('e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n')
