@@ -24184,6 +24184,12 @@ function whyNot(error, permission) {
   return status === null || status === 500 ? "GitHub did not answer" : `GitHub answered with status ${status}`;
 }
 
+// src/domain/grant.ts
+var UNCLOSED = /* @__PURE__ */ new Set(["job_completed", "expired", "idle"]);
+function isUnclosed(reason) {
+  return UNCLOSED.has(reason);
+}
+
 // src/views/markdown.ts
 function code(value) {
   const text2 = cut(value, 120).toWellFormed().replace(UNSEEN, "\uFFFD").replace(/[`@#<|]/g, (character) => LOOKALIKE[character]).replace(/:(?=\/\/)/g, "\u2236").trim();
@@ -24455,7 +24461,7 @@ function commentMarkdown(rows2, options) {
 var MOST_ROWS = 50;
 var MOST_EARLIER_ROWS = 20;
 function isWorthSaying(rows2) {
-  return rows2.some((row2) => row2.used > 0 || refusedOf(row2) > 0 || isUnclosed(row2));
+  return rows2.some((row2) => row2.used > 0 || refusedOf(row2) > 0 || isUnclosed(row2.end_reason));
 }
 function jobsVerdict(rows2) {
   const sum = (of) => rows2.reduce((total, row2) => total + of(row2), 0);
@@ -24475,7 +24481,7 @@ function jobTable(rows2, options) {
       code(row2.policy),
       `${count(row2.used)} of ${count(row2.limit)}`,
       count(refusedOf(row2)),
-      isUnclosed(row2) ? `\u26A0\uFE0F ${state(row2)}` : state(row2)
+      isUnclosed(row2.end_reason) ? `\u26A0\uFE0F ${state(row2)}` : state(row2)
     ])
   );
 }
@@ -24493,12 +24499,8 @@ function jobLink(row2, { serverUrl }) {
 }
 var REPOSITORY = /^[A-Za-z0-9_.-]{1,100}\/[A-Za-z0-9_.-]{1,100}$/;
 var DIGITS = /^[0-9]{1,20}$/;
-var UNCLOSED = /* @__PURE__ */ new Set(["job_completed", "expired", "idle"]);
-function isUnclosed({ end_reason }) {
-  return UNCLOSED.has(end_reason);
-}
 function unclosedNote(rows2) {
-  const unclosed = rows2.filter(isUnclosed).length;
+  const unclosed = rows2.filter(({ end_reason }) => isUnclosed(end_reason)).length;
   return unclosed === 0 ? [] : [
     `\u26A0\uFE0F ${plural(unclosed, "key was", "keys were")} not closed by the post step of the job: the broker ended what was left.`
   ];

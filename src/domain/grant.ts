@@ -40,6 +40,13 @@ export type EndReason =
   | 'exhausted'
   | 'reissued'
 
+const UNCLOSED: ReadonlySet<EndReason | null> = new Set(['job_completed', 'expired', 'idle'])
+
+/** Whether the broker had to end the key, because neither its job's post step nor a person did. `null`: it is alive. */
+export function isUnclosed(reason: EndReason | null): boolean {
+  return UNCLOSED.has(reason)
+}
+
 /** Why a key that was presented may not be used. */
 export type DeadReason = 'activations_exhausted' | 'key_expired' | 'key_revoked'
 

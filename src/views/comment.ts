@@ -1,4 +1,4 @@
-import type { EndReason } from '#domain/grant.ts'
+import { isUnclosed } from '#domain/grant.ts'
 import type { JobRow } from './job-row.ts'
 import { code, table } from './markdown.ts'
 import { count, ending, meaning } from './receipt.ts'
@@ -44,7 +44,7 @@ const MOST_EARLIER_ROWS = 20
 
 /** Whether there is anything that a person would want to read: nothing used, nothing refused and all closed is nothing. */
 export function isWorthSaying(rows: readonly JobRow[]): boolean {
-  return rows.some((row) => row.used > 0 || refusedOf(row) > 0 || isUnclosed(row))
+  return rows.some((row) => row.used > 0 || refusedOf(row) > 0 || isUnclosed(row.end_reason))
 }
 
 /** Such as `17 of 60 activations used by 3 jobs · 2 refused · all keys ended`. */
@@ -69,7 +69,7 @@ function jobTable(rows: readonly JobRow[], options: CommentOptions): string {
       code(row.policy),
       `${count(row.used)} of ${count(row.limit)}`,
       count(refusedOf(row)),
-      isUnclosed(row) ? `⚠️ ${state(row)}` : state(row),
+      isUnclosed(row.end_reason) ? `⚠️ ${state(row)}` : state(row),
     ]),
   )
 }
@@ -93,15 +93,8 @@ function jobLink(row: JobRow, { serverUrl }: CommentOptions): string {
 const REPOSITORY = /^[A-Za-z0-9_.-]{1,100}\/[A-Za-z0-9_.-]{1,100}$/
 const DIGITS = /^[0-9]{1,20}$/
 
-/** Keys that neither their job nor a person closed. */
-const UNCLOSED: ReadonlySet<EndReason | null> = new Set(['job_completed', 'expired', 'idle'])
-
-function isUnclosed({ end_reason }: JobRow): boolean {
-  return UNCLOSED.has(end_reason)
-}
-
 function unclosedNote(rows: readonly JobRow[]): string[] {
-  const unclosed = rows.filter(isUnclosed).length
+  const unclosed = rows.filter(({ end_reason }) => isUnclosed(end_reason)).length
   return unclosed === 0
     ? []
     : [

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type SpawnedTill, spawnTill } from '#test/support/start-till.ts'
+import { delivery, SECRET, workflowJob } from '#test/github/deliver.ts'
+import { type SpawnedTill, spawnTill, startTill } from '#test/support/start-till.ts'
 import { runTill } from './run-till.ts'
 
 let till: SpawnedTill
@@ -30,6 +31,32 @@ test('keys revoke ends a key at once, in the running broker too', async () => {
   expect((await keys('list', '--all')).stdout).toMatch(new RegExp(`^${id} .* revoked_by_operator `, 'm'))
   const self = await till.fetch('/v1/keys/self', { headers: { authorization: `Bearer ${key}` } })
   expect(self.status).toBe(401)
+})
+
+test('keys list --unclosed shows the keys that their post step did not close, with the reason of each', async () => {
+  const broker = await startTill({ settings: { github: { webhook_secret: 'env:SECRET' } }, env: { SECRET } })
+  try {
+    const list = async (...args: string[]) =>
+      (await runTill(['keys', 'list', ...args], { cwd: dirname(broker.file) })).stdout
+    expect(await list('--unclosed')).toContain('Every key that has ended was closed')
+
+    const [closed, byOperator, lost] = [await broker.mint(), await broker.mint(), broker.issuer.job()]
+    await broker.revoke(closed)
+    await runTill(['keys', 'revoke', byOperator.id], { cwd: dirname(broker.file) })
+    const alive = await broker.mint()
+    const unclosed = await broker.mint({ job: lost })
+    await broker.fetch('/v1/webhooks/github', delivery({ payload: workflowJob(lost.claims) }))
+
+    const text = await list('--unclosed')
+    expect(text).toMatch(new RegExp(`^${unclosed.id} .* job_completed `, 'm'))
+    for (const { id } of [closed, byOperator, alive]) expect(text).not.toContain(id)
+    expect(JSON.parse(await list('--unclosed', '--json'))).toEqual([
+      expect.objectContaining({ id: unclosed.id, end_reason: 'job_completed', ended_at: expect.any(Number) }),
+    ])
+    expect(JSON.parse(await list('--json'))).toEqual([expect.objectContaining({ id: alive.id, end_reason: null })])
+  } finally {
+    await broker.close()
+  }
 })
 
 test('keys revoke of a key that has ended is harmless', async () => {

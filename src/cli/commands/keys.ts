@@ -1,11 +1,11 @@
 import { userInfo } from 'node:os'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { Failure } from '#cli/failure.ts'
 import { keyId } from '#cli/key-id.ts'
 import { receiptText } from '#cli/receipt-text.ts'
 import { columns, instant } from '#cli/text.ts'
 import { withLedger } from '#cli/with-ledger.ts'
-import { type EndReason, type Grant, naturalEnd } from '#domain/grant.ts'
+import { type EndReason, type Grant, isUnclosed, naturalEnd } from '#domain/grant.ts'
 import { receiptOf } from '#domain/receipt.ts'
 import type { GrantRow, Ledger } from '#serve.ts'
 
@@ -15,7 +15,8 @@ export function keysCommand(): Command {
   keys
     .command('list')
     .description('the keys that are alive, newest first')
-    .option('--all', 'those that have ended as well')
+    .addOption(new Option('--all', 'those that have ended as well').conflicts('unclosed'))
+    .option('--unclosed', 'those that have ended without their post step: with the job, by time, or for idleness')
     .option('--json', 'print a JSON array')
     .action((options: ListOptions, command: Command) => print(command, (ledger) => list(ledger, options)))
   keys
@@ -39,6 +40,7 @@ interface JsonOption {
 }
 interface ListOptions extends JsonOption {
   readonly all?: boolean
+  readonly unclosed?: boolean
 }
 
 function print(command: Command, act: (ledger: Ledger) => Promise<string>): Promise<void> {
@@ -47,15 +49,19 @@ function print(command: Command, act: (ledger: Ledger) => Promise<string>): Prom
   })
 }
 
-async function list(ledger: Ledger, { all, json }: ListOptions): Promise<string> {
+/** `--unclosed` looks at that many keys, the newest. */
+const MOST_LOOKED_AT = 10_000
+
+async function list(ledger: Ledger, options: ListOptions): Promise<string> {
   const at = now()
-  const rows = (await ledger.list(all ? { now: at } : { alive: true, now: at })).map((row) => keyRow(row, at))
-  if (json) return JSON.stringify(rows, null, 2)
-  if (rows.length === 0) return all ? 'There are no keys.' : 'No key is alive; --all shows those that have ended.'
-  const head = ['id', 'policy', 'repository', 'used', 'state', 'minted', 'expires']
+  const rows = (await selected(ledger, options, at)).map((row) => keyRow(row, at))
+  const shown = options.unclosed ? rows.filter(({ end_reason }) => isUnclosed(end_reason)) : rows
+  if (options.json) return JSON.stringify(shown, null, 2)
+  if (shown.length === 0) return nothing(options)
+  const head = ['id', 'policy', 'repository', 'used', 'state', 'minted', 'expires', 'ended']
   return columns([
     head,
-    ...rows.map((row) => [
+    ...shown.map((row) => [
       row.id,
       row.policy,
       row.repository,
@@ -63,18 +69,31 @@ async function list(ledger: Ledger, { all, json }: ListOptions): Promise<string>
       row.state,
       instant(row.minted_at),
       instant(row.expires_at),
+      row.ended_at === null ? '' : instant(row.ended_at),
     ]),
   ])
+}
+
+function selected(ledger: Ledger, { all, unclosed }: ListOptions, at: number): Promise<readonly GrantRow[]> {
+  // Not only what has ended on record: a key whose time came while no broker ran has ended as well.
+  if (unclosed) return ledger.list({ now: at, most: MOST_LOOKED_AT })
+  return ledger.list(all ? { now: at } : { alive: true, now: at })
+}
+
+function nothing({ all, unclosed }: ListOptions): string {
+  if (unclosed)
+    return 'Every key that has ended was closed by its post step, by an operator, or by its last activation.'
+  return all ? 'There are no keys.' : 'No key is alive; --all shows those that have ended.'
 }
 
 /** A key as `--json` shows it, in the words of the HTTP API. */
 function keyRow({ grant, state }: GrantRow, at: number) {
   const ended = state.ended ?? naturalEnd(grant, state, at)
-  const end: EndReason | 'active' = ended?.reason ?? 'active'
+  const reason: EndReason | null = ended?.reason ?? null
   return {
     id: grant.id,
     policy: grant.policy,
-    state: end,
+    state: reason ?? 'active',
     repository: grant.job.repository,
     repository_id: grant.job.repositoryId,
     run_id: grant.job.runId,
@@ -84,6 +103,7 @@ function keyRow({ grant, state }: GrantRow, at: number) {
     minted_at: Math.floor(grant.mintedAt),
     expires_at: Math.floor(grant.expiresAt),
     ended_at: ended?.at ?? null,
+    end_reason: reason,
   }
 }
 
