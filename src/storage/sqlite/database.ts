@@ -1,5 +1,7 @@
+import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { StorageUnavailable } from '#broker/ports.ts'
+import { flushFolder } from './file.ts'
 import { migrate } from './migrate.ts'
 
 /** Set when opened, then read back: a build or a file system that answers otherwise does not keep our promises. */
@@ -36,6 +38,8 @@ export function openDatabase(path: string, busyTimeout: number): DatabaseSync {
         )
     }
     migrate(database)
+    // SQLite flushes the name of its log, too, but takes no notice when that fails.
+    flushFolder(dirname(path))
     return database
   } catch (cause) {
     if (database?.isOpen) database.close()

@@ -35,7 +35,7 @@ export function preparePrivateFile(path: string): void {
     )
 }
 
-/** The name of a new file is on disk before anything depends on it: SQLite itself flushes only what it creates. */
+/** The name of a new file is on disk before anything depends on it. */
 function createFile(path: string, folder: string): void {
   let file: number
   try {
@@ -46,10 +46,18 @@ function createFile(path: string, folder: string): void {
   }
   closeSync(file)
   chmodSync(path, 0o600)
+  flushFolder(folder)
+}
+
+/** Makes the names in a folder last. */
+export function flushFolder(folder: string): void {
   if (process.platform === 'win32') return
   const entry = openSync(folder, 'r')
-  fsyncSync(entry)
-  closeSync(entry)
+  try {
+    fsyncSync(entry)
+  } finally {
+    closeSync(entry)
+  }
 }
 
 function codeOf(error: unknown): string {

@@ -106,7 +106,9 @@ CREATE TABLE sealed_records (
 -- Written by readiness checks, to see a write reach the disk.
 CREATE TABLE probes (
   only INTEGER PRIMARY KEY CHECK (only = 1),
-  writes INTEGER NOT NULL
+  writes INTEGER NOT NULL,
+  -- Makes each write larger than a charge's: on a disk that is nearly full the check must not be the last that passes.
+  padding BLOB
 ) STRICT;
 
-INSERT INTO probes VALUES (1, 0);
+INSERT INTO probes VALUES (1, 0, NULL);

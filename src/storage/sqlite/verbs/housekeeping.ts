@@ -10,7 +10,7 @@ export function forgetOldRows(transaction: Transaction, now: NumericDate): boole
 
 /** Changes something, so that the commit has to reach the disk. */
 export function probe(transaction: Transaction): void {
-  transaction.sql('UPDATE probes SET writes = writes + 1').run()
+  transaction.sql('UPDATE probes SET writes = writes + 1, padding = randomblob(32768)').run()
 }
 
 /** What is to be done before the worker ends. */
