@@ -24127,7 +24127,7 @@ async function find({ request: request2, owner, repo, number, marker, isOurs }) 
     repo,
     issue_number: number
   });
-  return all.map(readComment).filter((comment) => comment !== null).filter((comment) => comment.body.includes(marker) && isOurs(comment)).sort((a, b) => a.id - b.id);
+  return all.map(readComment).filter((comment) => comment !== null).filter((comment) => comment.body.startsWith(marker) && isOurs(comment)).sort((a, b) => a.id - b.id);
 }
 function readComment(data) {
   const { id, body, user } = data;
@@ -24196,7 +24196,7 @@ function code(value) {
   return text2 === "" ? "\u2013" : `\`${text2}\``;
 }
 var LOOKALIKE = { "`": "\u02CB", "@": "\uFF20", "#": "\uFF03", "<": "\u2039", "|": "\xA6" };
-var UNSEEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+var UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/gu;
 function cut(value, most) {
   return value.length > most ? `${value.slice(0, most - 1)}\u2026` : value;
 }

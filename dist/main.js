@@ -708,7 +708,7 @@ function printable2(text2, most = 600) {
   const line2 = text2.toWellFormed().replace(UNPRINTABLE, "\uFFFD").replace(/:(?=:)/g, ": ").replace(/##(?=\[)/g, "## ");
   return line2.length > most ? `${line2.slice(0, most - 1).toWellFormed()}\u2026` : line2;
 }
-var UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+var UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 // src/action/explain.ts
 function explain(what, broker, failure) {

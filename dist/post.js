@@ -981,7 +981,7 @@ function code(value) {
   return text2 === "" ? "\u2013" : `\`${text2}\``;
 }
 var LOOKALIKE = { "`": "\u02CB", "@": "\uFF20", "#": "\uFF03", "<": "\u2039", "|": "\xA6" };
-var UNSEEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+var UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/gu;
 function cut(value, most2) {
   return value.length > most2 ? `${value.slice(0, most2 - 1)}\u2026` : value;
 }
@@ -1161,7 +1161,7 @@ function printable2(text2, most2 = 600) {
   const line3 = text2.toWellFormed().replace(UNPRINTABLE, "\uFFFD").replace(/:(?=:)/g, ": ").replace(/##(?=\[)/g, "## ");
   return line3.length > most2 ? `${line3.slice(0, most2 - 1).toWellFormed()}\u2026` : line3;
 }
-var UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+var UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 // src/action/explain.ts
 function explain(what, broker, failure) {

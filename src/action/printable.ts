@@ -11,5 +11,5 @@ export function printable(text: string, most = 600): string {
   return line.length > most ? `${line.slice(0, most - 1).toWellFormed()}…` : line
 }
 
-/** Control characters, line and paragraph separators, zero-width and bidirectional formatting (CVE-2021-42574). */
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
+/** Control characters, line and paragraph separators, what is not seen, and bidirectional formatting (CVE-2021-42574). */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu

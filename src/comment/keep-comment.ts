@@ -7,7 +7,10 @@ export interface Kept {
   readonly repo: string
   /** Of the pull request. */
   readonly number: number
-  /** What stands somewhere in the body of every comment of this kind. */
+  /**
+   * What the body of every comment of this kind begins with. One that has it elsewhere is somebody's text that another
+   * workflow of the same author quotes: it is left alone.
+   */
   readonly marker: string
   /** Whether the author is the one that writes here: anybody can write the marker. */
   readonly isOurs: (comment: Comment) => boolean
@@ -69,7 +72,7 @@ async function find({ request, owner, repo, number, marker, isOurs }: Kept): Pro
   return all
     .map(readComment)
     .filter((comment) => comment !== null)
-    .filter((comment) => comment.body.includes(marker) && isOurs(comment))
+    .filter((comment) => comment.body.startsWith(marker) && isOurs(comment))
     .sort((a, b) => a.id - b.id)
 }
 

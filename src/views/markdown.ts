@@ -15,8 +15,11 @@ export function code(value: string): string {
 
 const LOOKALIKE: Readonly<Record<string, string>> = { '`': 'ˋ', '@': '＠', '#': '＃', '<': '‹', '|': '¦' }
 
-/** Controls, line breaks, and what is not seen or changes the direction of reading. */
-const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g
+/**
+ * Controls, line breaks, and what is not seen or changes the direction of reading; tag characters too, in which text is
+ * hidden that a person does not see and a model reads.
+ */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/gu
 
 /** At most that many UTF-16 code units. */
 export function cut(value: string, most: number): string {

@@ -16,6 +16,8 @@ test.each([
   ['a\nb', 'a\ufffdb'],
   ['\u001b[31m', '\ufffd[31m'],
   ['a\u202eb', 'a\ufffdb'],
+  ['a\u061cb', 'a\ufffdb'],
+  ['a\u{e0041}\u{e0042}b', 'a\ufffd\ufffdb'],
 ])('printable(%j) is %j', (text, expected) => {
   expect(printable(text)).toBe(expected)
 })

@@ -76,6 +76,15 @@ test('only a comment with the marker and by the same author is ours', async () =
   expect(bodies()).toEqual([...foreign, `${MARKER}\na`])
 })
 
+test('a comment of the same author that quotes the marker is left alone', async () => {
+  const { add, keep, bodies } = pullRequest()
+  const quote = `Welcome! You wrote:\n> ${MARKER}\n${MARKER}\nmallory was here`
+  add(quote)
+  await keep('a')
+  await keep('b')
+  expect(bodies()).toEqual([quote, `${MARKER}\na\nb`])
+})
+
 test('it is found on the third page', async () => {
   const { add, keep, comments } = pullRequest()
   for (let n = 0; n < 230; n++) add(`comment ${n}`, { id: 3, login: 'octocat', type: 'User' })

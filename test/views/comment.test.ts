@@ -114,6 +114,15 @@ describe('rendered as GitHub renders it', () => {
     expect(markdown).not.toMatch(/@|<!--/)
   })
 
+  test.each(['\u061c', '\u180e', '\u3164', '\u2800', '\ufe0f', '\u{e0049}\u{e0067}'])(
+    'what is not seen in a name is shown as a replacement character: %j',
+    (unseen) => {
+      const markdown = text([job(1, { policy: `a${unseen}b`, models: [`a${unseen}b`] })])
+      expect(markdown).not.toContain(unseen)
+      expect(markdown).toMatch(/`a\ufffd+b`/)
+    },
+  )
+
   test.each(['acme/web)](x', '../../evil', 'acme/web?x', 'acme/web/../../evil', '<b>/x'])(
     'the repository %j becomes no address',
     (repository) => {
