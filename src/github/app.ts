@@ -9,6 +9,7 @@ import { type HoldOff, holdOff } from './hold-off.ts'
 
 /** The operator's GitHub App. */
 export interface App {
+  readonly id: number
   /**
    * Requests to one repository, as the App. The token behind them is good for the repository with this id and for no
    * other: a name that was taken over since reaches nothing.
@@ -97,6 +98,7 @@ export function githubApp({ appId, privateKey, apiUrl, clock }: AppOptions): App
   }
 
   return {
+    id: Number(appId),
     requestsTo(repository) {
       const id = repository.repositoryId
       const found = known.get(id)

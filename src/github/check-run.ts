@@ -6,11 +6,17 @@ import type { JobRow } from '#views/job-row.ts'
 
 const NAME = 'Till'
 
+interface Told {
+  /** Of the App that writes. */
+  readonly appId: number
+  readonly job: Job
+  readonly sha: string
+  readonly rows: readonly JobRow[]
+  readonly serverUrl: string
+}
+
 /** Writes what the jobs of a run did with their keys as a check run on its commit: one for each run, updated in place. */
-export async function keepCheckRun(
-  request: Request,
-  { job, sha, rows, serverUrl }: { job: Job; sha: string; rows: readonly JobRow[]; serverUrl: string },
-): Promise<void> {
+export async function keepCheckRun(request: Request, { appId, job, sha, rows, serverUrl }: Told): Promise<void> {
   if (!isWorthSaying(rows)) return
   const [owner, repo] = job.repository.split('/')
   const externalId = `till-${job.runId}`
@@ -20,10 +26,11 @@ export async function keepCheckRun(
   const found = await readAll<CheckRun>(
     request,
     route,
-    { owner, repo, ref: sha, check_name: NAME },
+    // The newest alone would be that of any one run of this commit.
+    { owner, repo, ref: sha, check_name: NAME, app_id: appId, filter: 'all' },
     ({ check_runs: runs }) => runs,
   )
-  const mine = found.find(({ external_id }) => external_id === externalId)
+  const mine = found.find(({ external_id, app }) => external_id === externalId && (app?.id ?? appId) === appId)
   if (mine?.output?.title === output.title && mine.output.summary?.trim() === output.summary.trim()) return
   const isUpdated = mine && (await update(request, { owner, repo, check_run_id: mine.id, ...said }))
   if (isUpdated) return
@@ -31,7 +38,7 @@ export async function keepCheckRun(
   await request('POST /repos/{owner}/{repo}/check-runs', created)
 }
 
-/** Anybody with `checks: write` can give theirs this id; only the App that made one can change it. */
+/** Only the App that made one can change it: where GitHub does not tell whose it is, this does. */
 async function update(request: Request, parameters: object): Promise<boolean> {
   try {
     await request('PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}', { ...parameters })
@@ -45,5 +52,7 @@ async function update(request: Request, parameters: object): Promise<boolean> {
 interface CheckRun {
   readonly id: number
   readonly external_id: string | null
+  /** Anybody with `checks: write` can give theirs our name and id. */
+  readonly app?: { readonly id: number } | null
   readonly output?: { readonly title: string | null; readonly summary: string | null }
 }

@@ -111,7 +111,7 @@ export function reporter(options: ReporterOptions): Reporter {
     for (const grant of shown) told.push(await rowOf(grant))
     if (told.length === 0) return
     if (place.kind === 'comment') await comment(request, job, place.number, told)
-    else await keepCheckRun(request, { job, sha: place.sha, rows: told, serverUrl })
+    else await keepCheckRun(request, { appId: app.id, job, sha: place.sha, rows: told, serverUrl })
     log.info('report.written', { repository_id: repositoryId, keys: told.length, type: place.kind })
   }
 

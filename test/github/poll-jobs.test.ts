@@ -26,7 +26,7 @@ function stub(world: World, endOf: ReadonlyMap<string, number>, runOf: (checkRun
     const status = jobs.every(([, end]) => end <= world.now) ? 'completed' : 'in_progress'
     return { status: 200, data: { status, jobs: listed.slice((page - 1) * 100, page * 100) } }
   }
-  const app: App = { requestsTo: async () => request, isInstalled: () => true, login: async () => 'till[bot]' }
+  const app: App = { id: 1, requestsTo: async () => request, isInstalled: () => true, login: async () => 'till[bot]' }
   const log: Log = {
     info: (event, fields) => logged.push({ event, ...fields }),
     warn: (event, fields) => logged.push({ event, ...fields }),

@@ -154,6 +154,66 @@ describe('a runner that is killed', () => {
     expect(run!.output.summary).toContain('2 keys were not closed by the post step')
   })
 
+  test.each([
+    ['of a fork', (id: number) => id + 1, false],
+    ['of this repository', (id: number) => id, true],
+  ])('what ran on a branch is told where a branch %s of that name asks to be merged: %s', async (_, headOf, isTold) => {
+    const number = await github.pullRequest()
+    const head = { ref: 'main', repo: { id: headOf(Number(github.repositoryId)) } }
+    github.answer = (what) =>
+      what === `GET /repos/acme/web/pulls/${number}`
+        ? { status: 200, body: { number, state: 'open', head } }
+        : undefined
+    const run = { repository_id: github.repositoryId, run_id: String(880_000 + number) }
+    const pushed = till.issuer.job({ ...run, ref: 'refs/heads/main', sha: '' })
+    const job = onPullRequest(till, number, { head_ref: 'main' })
+    for (const one of [pushed, job]) {
+      await use(till, await till.mint({ job: one }))
+      await deliver(till, one)
+    }
+    await oneComment(number).toContain(`[job ${job.claims['check_run_id']}](`)
+    const [comment] = await github.comments(number)
+    expect(comment!.body.includes(`job ${pushed.claims['check_run_id']}`)).toBe(isTold)
+  })
+
+  test('a check run that another App gave our name and id is left alone, and ours are updated, one a run', async () => {
+    const { commit } = (await github.api('GET', '/repos/acme/web/branches/main')) as { commit: { sha: string } }
+    const path = `/repos/acme/web/commits/${commit.sha}/check-runs`
+    type Run = { id: number; external_id: string; output: { title: string } }
+    const stored = async () => ((await github.api('GET', `${path}?filter=all`)) as { check_runs: Run[] }).check_runs
+    const forged = (await github.api('POST', '/repos/acme/web/check-runs', {
+      name: 'Till',
+      head_sha: commit.sha,
+      external_id: 'till-8881',
+      status: 'completed',
+      conclusion: 'success',
+      output: { title: 'All is well', summary: 'All is well' },
+    })) as Run
+    let lists: { all: Run[]; query: URLSearchParams } = { all: [], query: new URLSearchParams() }
+    const owned = (run: Run) => ({ ...run, app: { id: run.id === forged.id ? 1 : Number(github.app.id) } })
+    github.answer = (what, { url }) => {
+      if (what !== `GET ${path}`) return undefined
+      const query = new URL(url!, github.url).searchParams
+      lists = { ...lists, query }
+      return { status: 200, body: { check_runs: lists.all.map(owned) } }
+    }
+    const tell = async (runId: string, used: string) => {
+      lists = { ...lists, all: await stored() }
+      const job = till.issuer.job({ repository_id: github.repositoryId, sha: commit.sha, run_id: runId })
+      await use(till, await till.mint({ job }))
+      await deliver(till, job)
+      const titles = async () =>
+        (await stored()).filter(({ id, external_id }) => id !== forged.id && external_id === `till-${runId}`)
+      await expect.poll(async () => (await titles())[0]?.output.title, { timeout: 15_000 }).toContain(used)
+      expect(await titles()).toHaveLength(1)
+    }
+    await tell('8881', '1 of 5')
+    await tell('8882', '1 of 5')
+    await tell('8881', '2 of 10')
+    expect((await stored()).find(({ id }) => id === forged.id)!.output.title).toBe('All is well')
+    expect(Object.fromEntries(lists.query)).toMatchObject({ filter: 'all', app_id: github.app.id })
+  })
+
   test('a key that was not used and was closed says nothing', async () => {
     const number = await github.pullRequest()
     const quiet = onPullRequest(till, number)
