@@ -99,7 +99,8 @@ describe.skipIf(!mayMount)('a broker on a disk that is full (needs root, to moun
       for (let n = 0; n < 5; n++) expect(await use(till, key)).toBe(503)
       expect(till.provider.received).toHaveLength(before)
       await expect(till.mint()).rejects.toMatchObject({ status: 503, problem: { code: 'storage_unavailable' } })
-      expect((await till.fetch('/readyz')).status).toBe(503)
+      // A check answers for a second.
+      await expect.poll(async () => (await till.fetch('/readyz')).status, { timeout: 5000 }).toBe(503)
 
       rmSync(join(disk, 'ballast'))
       expect(await use(till, key)).toBe(200)
