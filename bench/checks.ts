@@ -4,8 +4,8 @@
  * the real broker under the same requests. Rounds of both alternate, in one run, and medians are told. The bar: all of
  * them are at most a tenth.
  *
- * The broker does more between two checks than a loop over one of them, so its caches are colder: shares are lower
- * bounds (docs/performance.md says by how much).
+ * The broker does more between two checks than a loop over one of them does, so its caches are colder: what is printed
+ * are lower bounds, and docs/performance.md says by how much.
  *
  * Options: `--rounds N` (default 5), `--json`.
  */
