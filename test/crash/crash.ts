@@ -20,6 +20,8 @@ export interface CrashRun {
   readonly overspent: number
   /** Calls that waited for an answer when a kill came, all kills together. */
   readonly interrupted: number
+  /** What a start takes after a clean stop, before all kills, in milliseconds: what the machine itself needs. */
+  readonly cleanStart: number
 }
 
 export interface Kill {
@@ -42,6 +44,8 @@ export async function crashRun(kills: number, onKill: (kill: Kill) => void = () 
   const provider = await startProvider()
   const settings = { audit: { every: 1 } }
   const broker = await spawnTill({ issuer, provider, settings, policies: [loadPolicy(40)] })
+  await broker.kill('SIGTERM')
+  const cleanStart = await timed(() => broker.start())
   const load = startLoad({ brokers: [broker], issuer, clients: CLIENTS })
   const results: Kill[] = []
   let interrupted = 0
@@ -53,9 +57,7 @@ export async function crashRun(kills: number, onKill: (kill: Kill) => void = () 
       await broker.kill('SIGKILL')
       const before = seen(load.keys, provider)
       if (results.length % 5 === 4) await killAtStart(broker)
-      const start = performance.now()
-      await broker.start()
-      const recovery = performance.now() - start
+      const recovery = await timed(() => broker.start())
       const kill = { recovery, faults: await compare(before, broker, signedBy) }
       results.push(kill)
       onKill(kill)
@@ -69,6 +71,7 @@ export async function crashRun(kills: number, onKill: (kill: Kill) => void = () 
       keys: load.keys.length,
       overspent: counts.reduce((sum, { key, arrived }) => sum + Math.max(0, arrived - key.limit), 0),
       interrupted,
+      cleanStart,
     }
   } finally {
     await load.stop().catch(() => {})
@@ -76,6 +79,13 @@ export async function crashRun(kills: number, onKill: (kill: Kill) => void = () 
     await provider.close()
     await issuer.close()
   }
+}
+
+/** Milliseconds. */
+async function timed(task: () => Promise<void>): Promise<number> {
+  const start = performance.now()
+  await task()
+  return performance.now() - start
 }
 
 async function killAtStart(broker: SpawnedTill): Promise<void> {
