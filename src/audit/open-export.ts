@@ -126,11 +126,17 @@ function closingOf(line: Buffer): Closing | null {
 function checkpointLine(line: Buffer): Closing | null {
   const read = parsed(line)
   if (read?.['type'] !== 'checkpoint' || typeof read['jws'] !== 'string' || !Array.isArray(read['list'])) return null
-  const heads = (read['list'] as unknown[]).map((entry): ChainHead => {
-    const [chain, seq, hash] = Array.isArray(entry) ? entry : []
-    return { chain: String(chain), seq: Number(seq), hash: String(hash) }
-  })
-  return { kind: 'checkpoint', seq: Number(read['seq']), jws: read['jws'], heads }
+  const heads = (read['list'] as unknown[]).map(headOf).filter((head) => head !== null)
+  const seq = Number.isSafeInteger(read['seq']) ? (read['seq'] as number) : 0
+  return { kind: 'checkpoint', seq, jws: read['jws'], heads }
+}
+
+/** `null` for what is no head: without it the list has another digest than the one that is signed. */
+function headOf(entry: unknown): ChainHead | null {
+  const [chain, seq, hash]: unknown[] = Array.isArray(entry) ? entry : []
+  return typeof chain === 'string' && Number.isSafeInteger(seq) && typeof hash === 'string'
+    ? { chain, seq: seq as number, hash }
+    : null
 }
 
 function receiptLine(line: Buffer): Closing | null {

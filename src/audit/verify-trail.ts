@@ -24,19 +24,26 @@ export interface TrailReport extends TrailVerdict {
   readonly lastCheckpoint: Checkpoint | null
 }
 
+interface VerifyOptions {
+  readonly chain?: string
+  readonly known?: AsyncIterable<string> | Iterable<string>
+  readonly isCopy?: boolean
+}
+
 /**
  * Verifies a trail: every checkpoint's signature, link and heads; every chain's events; and every chain against the
  * heads that checkpoints vouch for.
  *
- * @param options `chain`: this one alone; `known`: checkpoints that were kept outside, as compact JWS
+ * @param options `chain`: this one alone; `known`: checkpoints that were kept outside, as compact JWS; `isCopy`: it is an
+ *   export, which anybody may have added to
  */
 export async function verifyTrail(
   trail: Pick<AuditTrail, 'checkpoints' | 'records'>,
   verify: VerifySignature,
-  { chain, known = [] }: { readonly chain?: string; readonly known?: AsyncIterable<string> | Iterable<string> } = {},
+  { chain, known = [], isCopy = false }: VerifyOptions = {},
 ): Promise<TrailReport> {
   const signed = await verifyCheckpoints(trail, verify, known)
-  const events = trailVerifier(sha256)
+  const events = trailVerifier(sha256, { isCopy })
   for await (const record of trail.records(chain)) events.add(record)
   const verdict = events.end()
   return {

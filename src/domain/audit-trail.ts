@@ -62,11 +62,12 @@ export const MOST_FAULTS = 100
 /**
  * Verifies a whole trail as a fold. What it keeps does not grow with the events.
  *
- * @param onChain called with what each chain came to
+ * @param options `onChain`: called with what each chain came to; `isCopy`: the trail is no store but a copy that others had
+ *   in their hands, so that a chain is forgotten only if a witness has seen the event that says so
  */
 export function trailVerifier(
   sha256: Sha256,
-  onChain: (chain: VerifiedChain) => void = () => {},
+  { onChain = () => {}, isCopy = false }: { onChain?: (chain: VerifiedChain) => void; isCopy?: boolean } = {},
 ): { add(record: TrailRecord): void; end(): TrailVerdict } {
   let chains = 0
   let events = 0
@@ -116,7 +117,7 @@ export function trailVerifier(
           if (!open) throw new Error('an event without a chain')
           open.seen++
           open.verifier.add(record.bytes, record.hash)
-          if (open.chain === BROKER_CHAIN) {
+          if (open.chain === BROKER_CHAIN && (!isCopy || open.seen <= (open.witnesses.at(-1)?.seq ?? 0))) {
             const head = forgottenHead(record.bytes)
             if (head) forgotten.set(head.chain, head)
           }

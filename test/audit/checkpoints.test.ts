@@ -118,16 +118,17 @@ test('file: a line that a crash left unfinished is cut off', async () => {
   expect(readFileSync(to, 'utf8').trimEnd().split('\n').map(seqOf)).toEqual([1, 2, 3])
 })
 
+/** What the end cuts off while its answer is under way is sent again. */
+const distinct = (got: readonly { readonly body: string }[]) => [...new Set(got.map(({ body }) => seqOf(body)))]
+
 test('webhook: the newest at the start, then each, as application/jose', async () => {
   const stored = await trail()
   const { url, got } = await receiver()
   const checkpoints = start(stored, { kind: 'webhook', to: url })
   await until(() => got.length === 1)
   await checkpoints.stop()
-  expect(got.map(({ method, type, body }) => [method, type, seqOf(body)])).toEqual([
-    ['POST', 'application/jose', 2],
-    ['POST', 'application/jose', 3],
-  ])
+  for (const { method, type } of got) expect([method, type]).toEqual(['POST', 'application/jose'])
+  expect(distinct(got)).toEqual([2, 3])
 })
 
 test('put: the newest takes the place of the one before', async () => {
@@ -149,7 +150,7 @@ test('a receiver that fails is tried again, nothing is lost, and its URL is not 
   await charge(stored)
   await until(() => got.length === 1)
   await checkpoints.stop()
-  expect(got.map(({ body }) => seqOf(body))).toEqual([2, 3])
+  expect(distinct(got)).toEqual([2, 3])
   expect(checkpoints.lines.join()).not.toContain('secret')
 })
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import type { Sha256 } from '#domain/audit-chain.ts'
+import type { Sha256, Witness } from '#domain/audit-chain.ts'
 import { BROKER_CHAIN, eventText, FIRST_PREV } from '#domain/audit-event.ts'
 import { type TrailRecord, trailVerifier } from '#domain/audit-trail.ts'
 
@@ -15,21 +15,31 @@ function forgetting(events: number, head: string): Uint8Array {
   return Buffer.from(eventText({ ...fact, chain: BROKER_CHAIN, seq: 1, at: 1, prev: FIRST_PREV }))
 }
 
-function faultsWith(brokerEvents: readonly Uint8Array[]): (string | undefined)[] {
+function faultsWith(
+  brokerEvents: readonly Uint8Array[],
+  { isCopy = false, witnesses = [] as readonly Witness[] } = {},
+): (string | undefined)[] {
   const records: TrailRecord[] = [
-    { kind: 'chain', chain: BROKER_CHAIN, witnesses: [] },
+    { kind: 'chain', chain: BROKER_CHAIN, witnesses },
     ...brokerEvents.map((bytes): TrailRecord => ({ kind: 'event', bytes, hash: null, misplaced: null })),
     { kind: 'end', end: null, misplaced: null },
     { kind: 'chain', chain: KEY, witnesses: [WITNESS] },
     { kind: 'end', end: null, misplaced: null },
   ]
-  const verifier = trailVerifier(sha256)
+  const verifier = trailVerifier(sha256, { isCopy })
   for (const record of records) verifier.add(record)
   return verifier.end().faults.map(({ kind, chain }) => `${chain} ${kind}`)
 }
 
 test("a chain that is gone holds if the broker's chain says that it was forgotten, and where it ended", () => {
   expect(faultsWith([forgetting(3, HEAD)])).toEqual([])
+})
+
+test('in a copy it holds only if a witness has seen the event that says so', () => {
+  const event = forgetting(3, HEAD)
+  const witnesses = [{ seq: 1, hash: sha256(event), by: 'checkpoint 2' }]
+  expect(faultsWith([event], { isCopy: true, witnesses })).toEqual([])
+  expect(faultsWith([event], { isCopy: true })).toEqual([`${KEY} truncated`])
 })
 
 test.each<[string, Uint8Array[], string[]]>([

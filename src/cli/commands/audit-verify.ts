@@ -67,7 +67,7 @@ async function verifyExport(
   const { openExport, verifyTrail } = await import('#serve.ts')
   try {
     const trail = await openExport(file, signatures)
-    const options = { known: knownCheckpoints(checkpoint), ...(key && { chain: key }) }
+    const options = { known: knownCheckpoints(checkpoint), isCopy: true, ...(key && { chain: key }) }
     const report = await verifyTrail(trail, signatures, options)
     return { ...report, faults: [...trail.faults, ...report.faults] }
   } catch (error) {
@@ -100,7 +100,7 @@ function reportText(report: TrailReport, seconds: number): string {
   if (unwitnessed > 0)
     lines.push(
       lastCheckpoint
-        ? `${count(unwitnessed, 'event')} came after it; their links hold, and the next checkpoint covers them.`
+        ? `${count(unwitnessed, 'event')} came after it: the links hold, but nothing that is signed vouches for them before the next checkpoint.`
         : 'There is no checkpoint yet, so a tail that was cut off together with its rows would not show.',
     )
   return `${lines.join('\n')}\n`
