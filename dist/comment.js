@@ -9678,11 +9678,11 @@ var require_readable = __commonJS({
         });
       }
     };
-    function isLocked(self) {
+    function isLocked2(self) {
       return self[kBody] && self[kBody].locked === true || self[kConsume];
     }
     function isUnusable(self) {
-      return util.isDisturbed(self) || isLocked(self);
+      return util.isDisturbed(self) || isLocked2(self);
     }
     async function consume(stream, type) {
       assert(!stream[kConsume]);
@@ -24176,12 +24176,15 @@ function whyNot(error, permission) {
   const message = error instanceof Error ? error.message : "";
   if (error instanceof NotKept) return error.message;
   if (status === 429 || status === 403 && /rate limit/i.test(message)) return "GitHub's rate limit is reached";
-  if (status === 403 && /\blocked\b/i.test(message)) return "its conversation is locked";
+  if (isLocked(error)) return "its conversation is locked";
   if (status === 401) return "GitHub does not accept the token";
   if (status === 403) return `GitHub does not allow it: ${permission}`;
   if (status === 404 || status === 410) return `there is no such pull request, or it is not shown: ${permission}`;
   if (status === 422) return "GitHub does not take the comment (status 422)";
   return status === null || status === 500 ? "GitHub did not answer" : `GitHub answered with status ${status}`;
+}
+function isLocked(error) {
+  return statusOf(error) === 403 && /\blocked\b/i.test(error instanceof Error ? error.message : "");
 }
 
 // src/domain/grant.ts

@@ -10,7 +10,7 @@ export function whyNot(error: unknown, permission: string): string {
   const message = error instanceof Error ? error.message : ''
   if (error instanceof NotKept) return error.message
   if (status === 429 || (status === 403 && /rate limit/i.test(message))) return "GitHub's rate limit is reached"
-  if (status === 403 && /\blocked\b/i.test(message)) return 'its conversation is locked'
+  if (isLocked(error)) return 'its conversation is locked'
   if (status === 401) return 'GitHub does not accept the token'
   if (status === 403) return `GitHub does not allow it: ${permission}`
   if (status === 404 || status === 410) return `there is no such pull request, or it is not shown: ${permission}`
@@ -24,4 +24,13 @@ export function isPassing(error: unknown): boolean {
   if (error instanceof NotKept) return true
   if (status === 403) return /rate limit/i.test(error instanceof Error ? error.message : '')
   return status === null || status === 429 || status >= 500
+}
+
+/** Whether it says something of one pull request or commit, and nothing of others in the repository. */
+export function isOfOnePlace(error: unknown): boolean {
+  return isLocked(error) || [404, 410, 422].includes(statusOf(error) ?? 0)
+}
+
+function isLocked(error: unknown): boolean {
+  return statusOf(error) === 403 && /\blocked\b/i.test(error instanceof Error ? error.message : '')
 }

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type { Clock, Ledger, Log } from '#broker/ports.ts'
 import { keepComment } from '#comment/keep-comment.ts'
 import type { Request } from '#comment/request.ts'
-import { isPassing } from '#comment/why-not.ts'
+import { isOfOnePlace, isPassing } from '#comment/why-not.ts'
 import type { Grant } from '#domain/grant.ts'
 import type { Job } from '#domain/job-identity.ts'
 import { receiptOf } from '#domain/receipt.ts'
@@ -54,7 +54,7 @@ const MOST_KEYS = 200
 /** Once a key has ended for that long, its chain is complete. Seconds. */
 const COMPLETE_AFTER = 60
 const KNOWN_ROWS = 5000
-/** For how long a repository is left to the post step, when the App may not write there. Milliseconds. */
+/** For how long a repository, or one pull request, is left to the post step, when the App may not write there. Milliseconds. */
 const REFUSED_FOR = 3_600_000
 
 export function reporter(options: ReporterOptions): Reporter {
@@ -91,7 +91,7 @@ export function reporter(options: ReporterOptions): Reporter {
       const status = (error as { status?: number }).status ?? null
       const wait = times.retries[failures]
       log.warn('report.failed', { repository_id: repositoryId, key_id: grant.id, status, count: failures + 1 })
-      if (!isPassing(error)) refused.set(repositoryId, true)
+      if (!isPassing(error)) refused.set(isOfOnePlace(error) ? placeOf(grant.job) : repositoryId, true)
       else if (wait !== undefined) soon(grant, Math.max(wait, heldOff(error)), failures + 1)
     }
   }
@@ -160,7 +160,7 @@ export function reporter(options: ReporterOptions): Reporter {
         if (state.ended && state.ended.at > now - CATCH_UP && serves(grant.job.issuer)) soon(grant, times.gather, 0)
     },
     commentBy(job) {
-      if (!serves(job.issuer) || refused.has(job.repositoryId)) return 'action'
+      if (!serves(job.issuer) || refused.has(job.repositoryId) || refused.has(placeOf(job))) return 'action'
       const isInstalled = app.isInstalled(job)
       // Asked when the key is minted, so that the answer is there when it ends.
       if (isInstalled === null) app.requestsTo(job).catch(() => {})
@@ -172,4 +172,8 @@ export function reporter(options: ReporterOptions): Reporter {
       await Promise.all(underWay.values())
     },
   }
+}
+
+function placeOf({ repositoryId, claims }: Job): string {
+  return `${repositoryId} ${claims['ref']}`
 }

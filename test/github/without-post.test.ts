@@ -248,6 +248,26 @@ describe('a runner that is killed', () => {
   })
 })
 
+test('a pull request whose conversation a job locked is left to the post step, the others are not', async () => {
+  const till = await startTill(withApp())
+  try {
+    const [locked, other] = [await github.pullRequest(), await github.pullRequest()]
+    github.answer = (what) =>
+      what === `POST /repos/acme/web/issues/${locked}/comments`
+        ? { status: 403, body: { message: 'Unable to create comment because issue is locked.' } }
+        : undefined
+    const job = onPullRequest(till, locked)
+    const minted = await till.mint({ job })
+    await use(till, minted)
+    await deliver(till, job)
+    await expect.poll(() => till.log.some(({ event }) => event === 'report.failed'), { timeout: 15_000 }).toBe(true)
+    expect((await till.receipt(minted)).comment_by).toBe('action')
+    expect((await till.mint({ job: onPullRequest(till, other) })).comment_by).toBe('broker')
+  } finally {
+    await till.close()
+  }
+})
+
 describe('a webhook that was lost', () => {
   let till: SpawnedTill
   beforeEach(async () => {
