@@ -19,7 +19,7 @@ export interface WebhookOptions {
 
 /** Deliveries that are remembered, so that each acts once. An ending that is repeated would change nothing anyway. */
 const KNOWN_DELIVERIES = 10_000
-/** Run attempts whose open jobs are remembered, for servers whose tokens name no check run. */
+/** Run attempts whose jobs are remembered, for servers whose tokens name no check run. */
 const KNOWN_ATTEMPTS = 10_000
 /** Whoever sends forgeries does not fill the log: one line in that many seconds. */
 const REFUSALS_LOGGED_EVERY = 60
@@ -33,13 +33,20 @@ const MOST_LIVING = 10_000
 export function webhook(options: WebhookOptions): WebhookReceiver {
   const { ledger, clock, log, settings, issuers } = options
   const known = new LRUCache<string, true>({ max: KNOWN_DELIVERIES })
-  const openJobs = new LRUCache<string, Set<string>>({ max: KNOWN_ATTEMPTS })
+  /** By run attempt: each job that was told of, and whether it is over. */
+  const jobs = new LRUCache<string, Map<string, boolean>>({ max: KNOWN_ATTEMPTS })
 
   let refusalLoggedAt = Number.NEGATIVE_INFINITY
   function logRefusal(): void {
     if (Math.abs(clock() - refusalLoggedAt) < REFUSALS_LOGGED_EVERY) return
     refusalLoggedAt = clock()
     log.warn('webhook.refused', { code: 'signature_invalid' })
+  }
+
+  /** Deliveries come in any order: a job that is over stays so, whatever is said of it later. */
+  function note(job: EndedJob, isOver: boolean): void {
+    const known = jobs.get(attemptOf(job)) ?? new Map<string, boolean>()
+    jobs.set(attemptOf(job), known.set(job.jobId, isOver || known.get(job.jobId) === true))
   }
 
   async function act(ended: EndedJob, apiUrl: string): Promise<void> {
@@ -59,7 +66,7 @@ export function webhook(options: WebhookOptions): WebhookReceiver {
   async function actOnAttempt(ended: EndedJob, attempt: JobName): Promise<void> {
     const isOver = await options.attemptIsOver(ended)
     if (isOver === true) told(ended, await ledger.endJob(attempt, clock()))
-    if (isOver !== null || (openJobs.get(attemptOf(ended))?.size ?? 0) > 0) return
+    if (isOver !== null || [...(jobs.get(attemptOf(ended))?.values() ?? [])].includes(false)) return
     const living = await ledger.list({ alive: true, now: clock(), most: MOST_LIVING })
     const keys = living.map(({ grant }) => grant).filter(({ job }) => jobKey(job) === jobKey(attempt))
     for (const grant of keys) await ledger.end(grant, 'job_completed', clock())
@@ -90,9 +97,9 @@ export function webhook(options: WebhookOptions): WebhookReceiver {
       const ended = endedJob(payload)
       if (ended === 'malformed') return invalid('workflow_job: expected ids of repository, run and job')
       const other = otherJob(payload)
-      if (other) openJobs.set(attemptOf(other), new Set([...(openJobs.get(attemptOf(other)) ?? []), other.jobId]))
+      if (other) note(other, false)
       if (ended) {
-        openJobs.get(attemptOf(ended))?.delete(ended.jobId)
+        note(ended, true)
         await act(ended, configured.apiUrl)
       }
     }

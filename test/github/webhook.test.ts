@@ -199,6 +199,17 @@ describe('where tokens name no check run', () => {
     expect(await endOf(minted)).toBe('job_completed')
   })
 
+  test('deliveries that overtake each other change nothing', async () => {
+    const job = till.issuer.job(attempt)
+    const minted = await server.mint({ job })
+    await tell('in_progress', 1, job)
+    await tell('completed', 2, job)
+    await tell('in_progress', 2, job)
+    expect(await endOf(minted)).toBeNull()
+    await tell('completed', 1, job)
+    expect(await endOf(minted)).toBe('job_completed')
+  })
+
   test('a job that waited for the one which is over still gets its key', async () => {
     const job = till.issuer.job(attempt)
     await tell('completed', 1, job)
