@@ -6,6 +6,7 @@ import { statusOf } from '#comment/keep-comment.ts'
 import type { Request } from '#comment/request.ts'
 import { conditional } from './conditional.ts'
 import { type HoldOff, holdOff } from './hold-off.ts'
+import { fetchWithinOrigin } from './same-origin.ts'
 
 /** The operator's GitHub App. */
 export interface App {
@@ -47,7 +48,7 @@ const KNOWN_REPOSITORIES = 10_000
 
 export function githubApp({ appId, privateKey, apiUrl, clock }: AppOptions): App {
   const quiet = { debug() {}, info() {}, warn() {}, error() {} }
-  const octokit = new Octokit({ baseUrl: apiUrl, userAgent: 'till', log: quiet })
+  const octokit = new Octokit({ baseUrl: apiUrl, userAgent: 'till', log: quiet, request: { fetch: fetchWithinOrigin } })
   const auth = createAppAuth({ appId, privateKey, request: octokit.request, log: quiet })
   const known = new LRUCache<string, { readonly request: Request | null }>({ max: KNOWN_REPOSITORIES })
   const holds = new Map<number, HoldOff>()

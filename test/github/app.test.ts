@@ -136,3 +136,31 @@ describe('the rate limit', () => {
     expect((await request(LIST)).data.status).toBe('completed')
   })
 })
+
+describe('a redirect', () => {
+  test('of a repository that was renamed is followed, for what is read and for what is written', async () => {
+    const api = installed()
+    api.get(RUN).reply(301, {}, { location: '/repositories/101/actions/runs/7001' })
+    api.get('/repositories/101/actions/runs/7001').reply(200, { status: 'completed' })
+    api.post('/repos/acme/web/issues/5/comments').reply(307, {}, { location: '/repositories/101/issues/5/comments' })
+    api.post('/repositories/101/issues/5/comments', { body: 'hello' }).reply(201, {})
+    const request = (await app.requestsTo(WEB))!
+    expect((await request(LIST)).data.status).toBe('completed')
+    expect((await request('POST /repos/acme/web/issues/5/comments', { body: 'hello' })).status).toBe(201)
+  })
+
+  test.each([
+    ['to another origin', 'https://evil.example/'],
+    ['from https to http', 'http://api.github.com/'],
+    ['to another host in a relative way', '//evil.example/'],
+  ])('%s is not followed', async (_, location) => {
+    installed().get(RUN).reply(302, {}, { location })
+    const elsewhere = nock(new URL(location, 'https://api.github.com').origin)
+      .get('/')
+      .reply(200, { status: 'completed' })
+    const request = (await app.requestsTo(WEB))!
+    await expect(request(LIST)).rejects.toMatchObject({ status: 500 })
+    expect(elsewhere.isDone()).toBe(false)
+    nock.cleanAll()
+  })
+})
