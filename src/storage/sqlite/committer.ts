@@ -20,7 +20,11 @@ export async function startCommitter(
   data: WorkerData,
   onEndings: (endings: readonly GrantEnding[]) => void,
 ): Promise<Committer> {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: data, execArgv: [], env: {} })
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+    workerData: data,
+    execArgv: [],
+    env: compileCache(),
+  })
   const queue = callQueue<Call>(
     (calls) =>
       new Promise((resolve) => {
@@ -75,4 +79,10 @@ function unavailableFrom(error: unknown): StorageUnavailable {
   // A sentence for the operator crosses the thread as an error of that name.
   if (error instanceof Error && error.name === 'StorageUnavailable') return new StorageUnavailable(error.message)
   return unavailable(error instanceof Error ? error.message : String(error))
+}
+
+/** Nothing of the environment is for the thread, but where Node keeps what it compiled, when the operator says so. */
+function compileCache(): NodeJS.ProcessEnv {
+  const { NODE_COMPILE_CACHE } = process.env
+  return NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE }
 }
