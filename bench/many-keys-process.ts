@@ -1,6 +1,7 @@
 /**
  * Opens a ledger as a broker does and charges when it is told to: `many-keys-process.ts PATH KEYS`. Each line of its
- * input is a number of seconds; it answers each with the charges a second, over keys drawn evenly from all.
+ * input is a number of seconds and a number of uses; it answers each with the charges a second, by clients that draw a key
+ * evenly from all, use it that often, and draw the next.
  */
 import { createInterface } from 'node:readline'
 import { openSqliteLedger } from '#storage/sqlite-ledger.ts'
@@ -10,16 +11,21 @@ const [path, keys] = process.argv.slice(2)
 const ledger = await openSqliteLedger({ path: path! })
 let requests = 0
 console.log('open')
-for await (const seconds of createInterface(process.stdin)) console.log(await charge(Number(seconds) * 1000))
+for await (const line of createInterface(process.stdin)) {
+  const [seconds, uses] = line.split(' ').map(Number)
+  console.log(await charge(seconds! * 1000, uses!))
+}
 await ledger.close()
 
 /** The whole way of a request through the ledger: the key is looked up by its digest, then charged. */
-async function charge(milliseconds: number): Promise<number> {
+async function charge(milliseconds: number, uses: number): Promise<number> {
   const start = performance.now()
   let charges = 0
   const client = async () => {
-    while (performance.now() < start + milliseconds) {
-      const grant = await ledger.find(keyDigest(Math.floor(Math.random() * Number(keys))))
+    let key = 0
+    for (let use = 0; performance.now() < start + milliseconds; use++) {
+      if (use % uses === 0) key = Math.floor(Math.random() * Number(keys))
+      const grant = await ledger.find(keyDigest(key))
       if (!grant) throw new Error('a key is missing')
       const request = {
         requestId: `r_${process.pid}_${requests++}`,
