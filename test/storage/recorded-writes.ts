@@ -13,6 +13,8 @@ export const straceIsInstalled = spawnSync('strace', ['-V']).status === 0
 export function recordCalls(trace: string, command: string, args: readonly string[]): RecordedCall[] {
   const calls = 'trace=pwrite64,pwritev,pwritev2,fdatasync,fsync,ftruncate,fallocate,rename,unlink'
   const run = spawnSync('strace', ['-f', '-y', '-xx', '-s', '10000000', '-e', calls, '-o', trace, command, ...args], {
+    // What Node keeps of compiled files is none of the ledger's writes.
+    env: { ...process.env, NODE_COMPILE_CACHE: undefined },
     encoding: 'utf8',
   })
   if (run.status !== 0) throw new Error(`the recorded program ended with ${run.status}: ${run.stderr}`)
