@@ -72,18 +72,14 @@ async function reopened(path: string, grantId: string, acknowledged: readonly st
   await ledger.close()
 }
 
-const mayMount = process.platform === 'linux' && process.getuid?.() === 0
+// In a mount namespace of its own: root of a container often may not.
+const mayMount = spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0
 
 describe.skipIf(!mayMount)('a broker on a disk that is full (needs root, to mount a small file system)', () => {
   test('refuses uses with 503 and mints with 503, sends nothing to the provider, and goes on when there is room', async () => {
     const disk = join(folder, 'disk')
     mkdirSync(disk, { mode: 0o700 })
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m,mode=700', 'tmpfs', disk])
-    } catch {
-      // A container without CAP_SYS_ADMIN: nothing can be shown here.
-      return
-    }
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m,mode=700', 'tmpfs', disk])
     const settings = { storage: `sqlite:${join(disk, 'till.db')}` }
     const till = await spawnTill({ settings, policies: [{ ...POLICY, activations: 100_000 }] })
     try {
