@@ -10,7 +10,7 @@ import { modelOfBody } from '#proxy/checked-model.ts'
 import { framingFault } from '#proxy/framing.ts'
 import { DEFAULT_LIMITS } from '#proxy/limits.ts'
 import { minuteRate } from '#proxy/minute-rate.ts'
-import { openRequests } from '#proxy/open-requests.ts'
+import { type OpenRequest, openRequests } from '#proxy/open-requests.ts'
 import { outgoingHead } from '#proxy/outgoing-head.ts'
 import { presentedKey } from '#proxy/presented-key.ts'
 import { redactors } from '#proxy/redactor.ts'
@@ -91,7 +91,7 @@ export function checkList(of: {
       name: 'requests open at once, rate',
       of: 'request',
       run: () => {
-        const one = { grant, cut: () => {} }
+        const one: OpenRequest = { grant, place: null, cut: () => {} }
         const passes = open.add(one, grant) && rate.wait(grant.id, clock()) === 0
         open.remove(one)
         return passes

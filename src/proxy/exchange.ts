@@ -3,6 +3,7 @@ import type { Grant } from '#domain/grant.ts'
 import type { Refusal } from '#domain/refusal.ts'
 import { isCodex, refusalAnswer } from '#wire/refusal-body.ts'
 import { type AnswerHead, answerHead } from './answer-head.ts'
+import type { OpenRequest, Place } from './open-requests.ts'
 import type { Redactor } from './redactor.ts'
 import type { AnswerReader, UpstreamCall, UpstreamFailure } from './upstream.ts'
 import { type Tokens, UsageReader } from './usage-reader.ts'
@@ -44,7 +45,7 @@ const SMALL_ANSWER = 65_536
  * One request of a client and its one answer: a refusal, or the provider's. Until the head of the answer is written it
  * can be refused; from then on it can only be cut.
  */
-export class Exchange implements AnswerReader {
+export class Exchange implements AnswerReader, OpenRequest {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly id: string
@@ -57,6 +58,7 @@ export class Exchange implements AnswerReader {
   /** Bytes of the request's body. */
   bytesIn = 0
   isGivenBack = false
+  place: Place | null = null
   /** Called once, when the answer has left or the client has gone. */
   whenFinished: ((finished: Finished) => void) | null = null
 

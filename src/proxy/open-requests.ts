@@ -6,14 +6,27 @@ import type { Refusal } from '#domain/refusal.ts'
 /** A request that counts as open from its admission to its end. */
 export interface OpenRequest {
   readonly grant: Grant | null
+  /** Where it is counted as open; `null` when it is not. Only {@link openRequests} writes it. */
+  place: Place | null
   /** Breaks it off: the key has ended, or the broker stops. */
   cut(refusal: Refusal): void
 }
 
+/** The place of one open request among those of its grant. */
+export interface Place {
+  readonly open: OpenOfGrant
+  index: number
+  /** Bytes that the request holds in memory. */
+  bytes: number
+}
+
+/**
+ * An array, in which the last takes the place of one that goes: a table of the requests (`Map`, `Set`) is made anew
+ * after some dozens, and each old one keeps the next alive with all that stands in it, until V8's full collection.
+ */
 interface OpenOfGrant {
   readonly grant: Grant
-  /** Each with the bytes that it holds in memory. */
-  readonly requests: Map<OpenRequest, number>
+  readonly requests: OpenRequest[]
   bytes: number
   touchedAt: number
 }
@@ -35,7 +48,7 @@ export function openRequests(ledger: Ledger, clock: Clock, mostBytes: number, on
 
   ledger.onEnding((grantId, ending) => {
     const open = grants.get(grantId)
-    if (open) for (const request of [...open.requests.keys()]) request.cut(endedKey(open.grant, ending))
+    if (open) for (const request of [...open.requests]) request.cut(endedKey(open.grant, ending))
   })
 
   const beat = () => {
@@ -55,35 +68,37 @@ export function openRequests(ledger: Ledger, clock: Clock, mostBytes: number, on
     isDraining: false,
     /** @returns whether there was room for one more of this grant */
     add(request: OpenRequest, grant: Grant): boolean {
-      const open = grants.get(grant.id)
+      let open = grants.get(grant.id)
       if (!open) {
-        grants.set(grant.id, { grant, requests: new Map([[request, 0]]), bytes: 0, touchedAt: clock() })
+        open = { grant, requests: [], bytes: 0, touchedAt: clock() }
+        grants.set(grant.id, open)
         if (grant.idleAfterSeconds !== null && !heartbeat) heartbeat = setInterval(beat, HEARTBEAT).unref()
-        return true
-      }
-      if (open.requests.size >= grant.concurrentRequests) return false
-      open.requests.set(request, 0)
+      } else if (open.requests.length >= grant.concurrentRequests) return false
+      request.place = { open, index: open.requests.push(request) - 1, bytes: 0 }
       return true
     },
     /** @returns whether there was room for so many more bytes of an open request; they are held until it ends */
-    hold(request: OpenRequest, more: number): boolean {
-      const open = grants.get(request.grant?.id ?? '')
-      if (!open || bytes + more > mostBytes || open.bytes + more > mostBytes / KEYS_SHARE) return false
+    hold({ place }: OpenRequest, more: number): boolean {
+      if (!place || bytes + more > mostBytes || place.open.bytes + more > mostBytes / KEYS_SHARE) return false
       bytes += more
-      open.bytes += more
-      open.requests.set(request, (open.requests.get(request) ?? 0) + more)
+      place.open.bytes += more
+      place.bytes += more
       return true
     },
     remove(request: OpenRequest): void {
-      const id = request.grant?.id
-      const open = id === undefined ? undefined : grants.get(id)
-      const held = open?.requests.get(request)
-      if (id === undefined || !open || held === undefined) return
-      bytes -= held
-      open.bytes -= held
-      open.requests.delete(request)
-      if (open.requests.size > 0) return
-      grants.delete(id)
+      const { place } = request
+      if (!place) return
+      request.place = null
+      const { open, index } = place
+      bytes -= place.bytes
+      open.bytes -= place.bytes
+      const last = open.requests.pop()!
+      if (last !== request) {
+        open.requests[index] = last
+        last.place!.index = index
+      }
+      if (open.requests.length > 0) return
+      grants.delete(open.grant.id)
       if (grants.size > 0) return
       if (heartbeat) clearInterval(heartbeat)
       heartbeat = null
@@ -96,7 +111,7 @@ export function openRequests(ledger: Ledger, clock: Clock, mostBytes: number, on
       const { promise, resolve } = Promise.withResolvers<void>()
       whenEmpty = resolve
       const timer = setTimeout(() => {
-        for (const open of [...grants.values()]) for (const request of [...open.requests.keys()]) request.cut(refusal)
+        for (const open of [...grants.values()]) for (const request of [...open.requests]) request.cut(refusal)
       }, milliseconds)
       await promise
       clearTimeout(timer)
