@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type PlaneUnderTest, startPlane } from '#test/proxy/plane.ts'
 import { bytesOf } from '#test/support/raw-client.ts'
+import { type ReservedPort, reservePort } from '#test/support/reserve-port.ts'
 
 const tls = join(import.meta.dirname, '../support/tls')
 const [certificate, key] = [join(tls, 'certificate.pem'), join(tls, 'key.pem')]
@@ -33,14 +34,16 @@ const fronts: Readonly<Record<string, (folder: string, port: number, broker: num
     const example = readFileSync('examples/Caddyfile', 'utf8')
       .replace('till.example.com {', `https://localhost:${port} {\n\ttls ${certificate} ${key}`)
       .replaceAll('127.0.0.1:4100', `127.0.0.1:${broker}`)
-    writeFileSync(join(folder, 'Caddyfile'), `{\n\tadmin off\n\tauto_https disable_redirects\n}\n${example}`)
+    // Not HTTP/3: the UDP port is what keeps the TCP port reserved.
+    const options = ['admin off', 'auto_https disable_redirects', 'servers {', 'protocols h1 h2', '}']
+    writeFileSync(join(folder, 'Caddyfile'), `{\n${options.join('\n')}\n}\n${example}`)
     return ['run', '--config', join(folder, 'Caddyfile'), '--adapter', 'caddyfile']
   },
 }
 
 const known = Object.keys(fronts).map((name) => {
   const isInstalled = spawnSync(name, [name === 'nginx' ? '-v' : 'version']).error === undefined
-  return { name, isInstalled, how: isInstalled ? '' : ' (skipped: it is not installed)' }
+  return { name, isInstalled, how: isInstalled ? '' : ' (needs it installed)' }
 })
 
 describe.each(known)('T14, T19: $name with its example in front of the broker$how', ({ name, isInstalled }) => {
@@ -48,14 +51,14 @@ describe.each(known)('T14, T19: $name with its example in front of the broker$ho
   let till: PlaneUnderTest
   let front: ChildProcess | null = null
   let folder: string
-  let port: number
+  let reserved: ReservedPort
 
   beforeAll(async () => {
     if (!isInstalled) return
     till = await startPlane()
     folder = mkdtempSync(join(tmpdir(), 'till-front-'))
-    port = await freePort()
-    front = spawn(name, fronts[name]!(folder, port, till.port), {
+    reserved = await reservePort()
+    front = spawn(name, fronts[name]!(folder, reserved.port, till.port), {
       env: { ...process.env, HOME: folder },
       stdio: 'ignore',
     })
@@ -75,13 +78,14 @@ describe.each(known)('T14, T19: $name with its example in front of the broker$ho
     front?.kill(name === 'caddy' ? 'SIGKILL' : 'SIGTERM')
     if (front?.exitCode === null) await once(front, 'exit')
     await till.close()
+    reserved.release()
     rmSync(folder, { recursive: true, force: true })
   })
 
   async function open() {
     const socket = connect({
       host: '127.0.0.1',
-      port,
+      port: reserved.port,
       servername: 'localhost',
       rejectUnauthorized: false,
       ALPNProtocols: ['http/1.1'],
@@ -179,11 +183,3 @@ describe.each(known)('T14, T19: $name with its example in front of the broker$ho
     expect([till.upstream.requests.length - before, await used()]).toEqual([1, 1])
   })
 })
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  await new Promise((closed) => probe.close(closed))
-  return port
-}

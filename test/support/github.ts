@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
-import { type AddressInfo, createServer as createSocketServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { createEmulator } from 'emulate'
+import { reservePort } from './reserve-port.ts'
 
 /** GitHub's REST API on loopback, as `emulate` has it, and the few routes beside it that `emulate` has not. */
 export interface GitHub {
@@ -32,9 +33,10 @@ const USER = { token: 'test_token_of_a_user', login: 'octocat' }
 const APP_ID = 12_345
 
 export async function startGitHub(): Promise<GitHub> {
+  const { port, release } = await reservePort()
   const emulator = await createEmulator({
     service: 'github',
-    port: await freePort(),
+    port,
     seed: {
       tokens: { [USER.token]: { login: USER.login, scopes: ['repo'] } },
       github: {
@@ -104,6 +106,7 @@ export async function startGitHub(): Promise<GitHub> {
       server.closeAllConnections()
       server.close()
       await emulator.close()
+      release()
     },
   }
   const { id } = (await github.api('GET', '/repos/acme/web')) as { id: number }
@@ -145,12 +148,4 @@ function pass(origin: string, incoming: IncomingMessage, response: ServerRespons
   })
   outgoing.on('error', () => response.destroy())
   incoming.pipe(outgoing)
-}
-
-async function freePort(): Promise<number> {
-  const probe = createSocketServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  await new Promise((closed) => probe.close(closed))
-  return port
 }

@@ -3,11 +3,11 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { chmod, chown, cp, mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
+import { reservePort } from './reserve-port.ts'
 
 /** A PostgreSQL server of the test's own, on a port of loopback, with its data in a folder that `stop` removes. */
 export interface TestPostgres {
@@ -51,7 +51,7 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
     ['-D', data, '-U', SUPERUSER, '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync', '--no-instructions'],
     { ...run, stdio: ['ignore', 'ignore', 'inherit'] },
   )
-  const port = await freePort()
+  const { port, release } = await reservePort()
   const options = {
     port: String(port),
     listen_addresses: '127.0.0.1',
@@ -129,6 +129,7 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
         signalAll('SIGCONT')
         await shutDown('immediate')
       }
+      release()
       await rm(folder, { recursive: true })
     },
   }
@@ -204,13 +205,4 @@ function childrenOf(parent: number): number[] {
     .map((line) => line.trim().split(/\s+/).map(Number))
     .filter(([, ppid]) => ppid === parent)
     .map(([pid]) => pid!)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }

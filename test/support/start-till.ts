@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,6 +12,7 @@ import type { MintAnswer, MintRequest } from '#wire/mint.ts'
 import type { ReceiptAnswer } from '#wire/receipt.ts'
 import { type FakeJob, type Issuer, startIssuer } from './issuer.ts'
 import { type Provider, startProvider } from './provider.ts'
+import { reservePort } from './reserve-port.ts'
 
 /** A real broker on a real SQLite file, wired to a stand-in issuer and a stand-in provider. */
 export interface Till {
@@ -168,7 +168,8 @@ async function prepare(options: TillOptions) {
   const provider = options.provider ?? (await startProvider())
   const folder = mkdtempSync(join(tmpdir(), 'till-'))
   const file = join(folder, 'till.yaml')
-  const url = `http://127.0.0.1:${await freePort()}`
+  const address = await reservePort()
+  const url = `http://127.0.0.1:${address.port}`
   const credentials = Object.entries(provider.credentials)
   const env = {
     ...Object.fromEntries(credentials.map(([name, value]) => [`REAL_${name.toUpperCase()}`, value])),
@@ -207,6 +208,7 @@ async function prepare(options: TillOptions) {
     async close() {
       if (!options.issuer) await issuer.close()
       if (!options.provider) await provider.close()
+      address.release()
       rmSync(folder, { recursive: true, force: true })
     },
   }
@@ -243,21 +245,6 @@ function configuration(options: TillOptions, url: string, issuer: Issuer, provid
       ...options.providers,
     },
     policies: options.policies ?? [POLICY],
-  }
-}
-
-/**
- * A port that nobody listens on, below the range from which the kernel takes its own: `public_url` must be known before
- * the broker listens.
- */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 20_000)
-    const probe = createServer()
-    const free = await new Promise<boolean>((resolve) => {
-      probe.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
-    })
-    if (free) return port
   }
 }
 
