@@ -1,25 +1,18 @@
 import { afterEach, expect, test } from 'vitest'
-import { type Issuer, startIssuer } from '#test/support/issuer.ts'
-import { type Provider, startProvider } from '#test/support/provider.ts'
-import { type SpawnedTill, spawnTill } from '#test/support/start-till.ts'
-import { loadPolicy } from './load.ts'
+import { type SharedBrokers, STORES, startBrokers } from './brokers.ts'
 import { shakenRun } from './shaken.ts'
 
-let issuer: Issuer
-let provider: Provider
-let broker: SpawnedTill
-afterEach(async () => {
-  await broker.close()
-  await provider.close()
-  await issuer.close()
-})
+let shared: SharedBrokers
+afterEach(() => shared.close())
 
-test('what 32 clients see of their keys over kills and pauses is what a bounded counter would show', async () => {
-  issuer = await startIssuer()
-  provider = await startProvider()
-  broker = await spawnTill({ issuer, provider, policies: [loadPolicy(40)] })
-  const run = await shakenRun({ brokers: [broker], issuer, provider, seconds: 4 })
-  expect(run.violations).toEqual([])
-  expect(run.calls).toBeGreaterThan(100)
-  expect(run.kills).toBeGreaterThan(0)
-})
+test.for(STORES)(
+  'what 32 clients see of their keys over kills and pauses is what a bounded counter would show, on %s',
+  async (store) => {
+    shared = await startBrokers(store)
+    const run = await shakenRun(shared, { seconds: 5 })
+    expect(run.violations).toEqual([])
+    expect(run.calls).toBeGreaterThan(100)
+    expect(run.kills).toBeGreaterThan(0)
+    expect(run.pauses).toBeGreaterThan(0)
+  },
+)

@@ -1,31 +1,32 @@
 /**
- * `npm run test:history -- --seconds 30`: clients mint, use, revoke and read keys of a broker that is killed and stopped
- * meanwhile; every key's history must be that of a bounded counter. `--clients 32`.
+ * `npm run test:history -- --seconds 30 --store postgres`: clients mint, use, revoke and read keys of brokers that are
+ * killed and stopped meanwhile; every key's history must be that of a bounded counter. `--store sqlite`, the default, is
+ * one broker on a file, `postgres` three on a server; `--clients 32`.
  */
 import { parseArgs } from 'node:util'
-import { startIssuer } from '#test/support/issuer.ts'
-import { startProvider } from '#test/support/provider.ts'
-import { spawnTill } from '#test/support/start-till.ts'
-import { loadPolicy } from './load.ts'
+import { STORES, startBrokers } from './brokers.ts'
 import { shakenRun } from './shaken.ts'
 
 const { values } = parseArgs({
-  options: { seconds: { type: 'string', default: '30' }, clients: { type: 'string', default: '32' } },
+  options: {
+    seconds: { type: 'string', default: '30' },
+    clients: { type: 'string', default: '32' },
+    store: { type: 'string', default: 'sqlite' },
+  },
 })
-const issuer = await startIssuer()
-const provider = await startProvider()
-const broker = await spawnTill({ issuer, provider, policies: [loadPolicy(40)] })
-const { violations, keys, calls, unknown, kills, pauses } = await shakenRun({
-  brokers: [broker],
-  issuer,
-  provider,
+const store = STORES.find((name) => name === values.store)
+if (!store) throw new Error(`--store: expected one of ${STORES.join(', ')}, got ${values.store}`)
+
+const shared = await startBrokers(store)
+const { violations, keys, calls, unknown, kills, pauses } = await shakenRun(shared, {
   seconds: Number(values.seconds),
   clients: Number(values.clients),
 })
 for (const violation of violations) console.log(violation)
-console.log(`${calls} calls on ${keys} keys, ${unknown} of unknown outcome; ${kills} kills, ${pauses} pauses`)
+console.log(
+  `${calls} calls on ${keys} keys, ${unknown} of unknown outcome; ` +
+    `${kills} kills and ${pauses} pauses of ${shared.brokers.length} brokers on ${store}`,
+)
 console.log(`${keys} passed, ${violations.length} failed`)
-await broker.close()
-await provider.close()
-await issuer.close()
+await shared.close()
 process.exitCode = violations.length === 0 ? 0 : 1

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Issuer } from '#test/support/issuer.ts'
 import type { Provider } from '#test/support/provider.ts'
 import type { SpawnedTill } from '#test/support/start-till.ts'
+import type { SharedBrokers } from './brokers.ts'
 import { check } from './checker.ts'
 import { type LoadedKey, startLoad } from './load.ts'
 
@@ -16,44 +16,41 @@ export interface ShakenRun {
   readonly violations: readonly string[]
 }
 
+/** How long a broker is left in peace before the next shake, times the number of brokers. Milliseconds. */
+const REST = { least: 200, most: 1000 }
+/** How long a broker stands still: as often 50 to 500 as 500 to 5000, when others no longer wait for it. Milliseconds. */
+const PAUSE = { least: 50, most: 5000 }
+
 /**
- * Lets clients use brokers on one store for a while, kills and stops brokers meanwhile, and checks the history of each
- * key, and that the provider has seen no more requests of it than its budget.
- *
- * @param brokers of one store, by one issuer, before one provider
- * @param shakes how the brokers are shaken; each is over when it resolves
+ * Lets clients use brokers on one store for a while, kills and stops each of them meanwhile, and checks the history of
+ * each key, and that the provider has seen no more requests of it than its budget.
  */
-export async function shakenRun({
-  brokers,
-  issuer,
-  provider,
-  seconds,
-  clients = 32,
-}: {
-  readonly brokers: readonly SpawnedTill[]
-  readonly issuer: Issuer
-  readonly provider: Provider
-  readonly seconds: number
-  readonly clients?: number
-}): Promise<ShakenRun> {
+export async function shakenRun(
+  { brokers, issuer, provider }: Pick<SharedBrokers, 'brokers' | 'issuer' | 'provider'>,
+  { seconds, clients = 32 }: { readonly seconds: number; readonly clients?: number },
+): Promise<ShakenRun> {
   const load = startLoad({ brokers, issuer, clients })
   const until = performance.now() + seconds * 1000
   let kills = 0
   let pauses = 0
-  for (let turn = 0; performance.now() < until; turn++) {
-    await sleep(200 + Math.random() * 800)
-    const broker = brokers[Math.floor(Math.random() * brokers.length)]!
-    if (turn % 2 === 0) {
-      kills++
-      await broker.kill('SIGKILL')
-      await broker.start()
-    } else {
-      pauses++
-      broker.pause()
-      await sleep(50 + Math.random() * 450)
-      broker.resume()
+  /** A kill and a pause by turns, each at least once. */
+  async function shake(broker: SpawnedTill, first: number): Promise<void> {
+    for (let turn = first; ; turn++) {
+      await sleep(brokers.length * (REST.least + Math.random() * (REST.most - REST.least)))
+      if (performance.now() > until && turn >= first + 2) return
+      if (turn % 2 === 0) {
+        kills++
+        await broker.kill('SIGKILL')
+        await broker.start()
+      } else {
+        pauses++
+        broker.pause()
+        await sleep(PAUSE.least * (PAUSE.most / PAUSE.least) ** Math.random())
+        broker.resume()
+      }
     }
   }
+  await Promise.all(brokers.map(shake))
   await load.stop()
   const calls = load.keys.flatMap((key) => key.calls)
   return {
