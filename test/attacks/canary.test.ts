@@ -196,7 +196,7 @@ function places(texts: readonly string[]): string[] {
     .map(([place]) => place)
 }
 
-test.skipIf(process.platform !== 'linux')('G15: the search finds what is there', () => {
+test.skipIf(process.platform !== 'linux')('G15: the search finds what is there (needs /proc)', () => {
   const credential = provider.credentials.openai
   outputs.set('a leak', `…${Buffer.from(credential).toString('hex').slice(10, 30)}…`)
   expect(places(credentialForms(credential, { before: '' }))).toEqual(['a leak'])

@@ -86,7 +86,7 @@ test('T56: 1000 pipelined requests are answered, each by its own answer', async 
   connection.close()
 })
 
-test.skipIf(process.platform !== 'linux')('T56: when a flood is over its descriptors are closed', async () => {
+test.skipIf(process.platform !== 'linux')('T56: descriptors of a flood are closed (needs /proc)', async () => {
   const pid = readdirSync('/proc').find((name) => {
     try {
       return /^[0-9]+$/.test(name) && readFileSync(`/proc/${name}/cmdline`, 'latin1').includes(till.file)

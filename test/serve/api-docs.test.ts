@@ -14,7 +14,7 @@ const page = readFileSync('docs/api.md', 'utf8')
 /** What the examples are written for, and every runner of GitHub's has. */
 const hasTools = spawnSync('bash', ['-c', 'command -v curl && command -v jq && command -v openssl']).status === 0
 
-test.skipIf(!hasTools)('the examples of docs/api.md work as they stand', async () => {
+test.skipIf(!hasTools)('the examples of docs/api.md work as they stand (needs bash, curl, jq, openssl)', async () => {
   const till = await running.till()
   const job = till.issuer.job()
   await expect.poll(async () => (await till.fetch('/readyz')).status, { timeout: 10_000 }).toBe(200)

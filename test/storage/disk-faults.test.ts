@@ -8,7 +8,7 @@ import { aRequest, minted, T0 } from '#test/contract/mint-entry.ts'
 import { verifiedEvents } from '#test/contract/verify-chain.ts'
 import { POLICY, spawnTill } from '#test/support/start-till.ts'
 import type { MintAnswer } from '#wire/mint.ts'
-import { straceIsInstalled } from './recorded-writes.ts'
+import { straceWorks } from './recorded-writes.ts'
 
 let folder: string
 beforeEach(() => {
@@ -17,7 +17,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }))
 
 /** The kernel answers one call with an error, once: who tries again would have success. */
-describe.skipIf(!straceIsInstalled)('one call to the disk fails (needs strace; apt-get install strace)', () => {
+describe.skipIf(!straceWorks)('one call to the disk fails (needs strace)', () => {
   const CHARGES = 12
 
   test.each([
@@ -75,7 +75,7 @@ async function reopened(path: string, grantId: string, acknowledged: readonly st
 // In a mount namespace of its own: root of a container often may not.
 const mayMount = spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0
 
-describe.skipIf(!mayMount)('a broker on a disk that is full (needs root, to mount a small file system)', () => {
+describe.skipIf(!mayMount)('a broker on a disk that is full (needs the right to mount)', () => {
   test('refuses uses with 503 and mints with 503, sends nothing to the provider, and goes on when there is room', async () => {
     const disk = join(folder, 'disk')
     mkdirSync(disk, { mode: 0o700 })

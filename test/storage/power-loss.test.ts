@@ -12,7 +12,7 @@ import { openStore } from '#storage/sqlite/store.ts'
 import { openTrail } from '#storage/sqlite/trail.ts'
 import { openSqliteLedger } from '#storage/sqlite-ledger.ts'
 import { aRequest, minted, T0 } from '#test/contract/mint-entry.ts'
-import { afterPowerLoss, type RecordedCall, recordCalls, straceIsInstalled } from './recorded-writes.ts'
+import { afterPowerLoss, type RecordedCall, recordCalls, straceWorks } from './recorded-writes.ts'
 
 const LIMIT = 1000
 let folder: string
@@ -37,8 +37,8 @@ afterEach(() => rm(folder, { recursive: true }))
  * What is taken on trust: that a flush which returned is on the disk, that a sector is written as a whole, and that the
  * files' names are there, which are flushed when they are made.
  */
-test.skipIf(!straceIsInstalled)(
-  'after a power cut at any moment every acknowledged charge is there (needs strace; apt-get install strace)',
+test.skipIf(!straceWorks)(
+  'after a power cut at any moment every acknowledged charge is there (needs strace)',
   async () => {
     const BATCHES = 40
     const acknowledgements = join(folder, 'acknowledged')

@@ -7,7 +7,8 @@ export type RecordedCall =
   | { readonly kind: 'truncate'; readonly path: string; readonly size: number }
   | { readonly kind: 'sync'; readonly path: string }
 
-export const straceIsInstalled = spawnSync('strace', ['-V']).status === 0
+/** Installed, and allowed to trace: a container may forbid it. */
+export const straceWorks = spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0
 
 /** Runs a program with all its threads under strace, and returns what it wrote and flushed. */
 export function recordCalls(trace: string, command: string, args: readonly string[]): RecordedCall[] {
