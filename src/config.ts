@@ -14,6 +14,7 @@ import {
   DEFAULT_ISSUERS,
   DEFAULT_LISTEN,
   DEFAULT_STORAGE,
+  DEFAULT_WORKERS,
   issuers,
   masterKeyFrom,
   publicUrl,
@@ -22,6 +23,7 @@ import {
   sqliteBeside,
   storageBeside,
   withAcceptedRisk,
+  workers,
 } from './config/settings.ts'
 import { address } from './config/values.ts'
 
@@ -48,6 +50,8 @@ export interface Config {
   readonly github: GitHubSettings | null
   readonly audit: AuditSettings
   readonly retention: RetentionSettings
+  /** Processes that serve, 1 to 64. One: the broker is a single process. */
+  readonly workers: number
 }
 
 export interface Address {
@@ -137,6 +141,7 @@ const FIELDS = [
   'github',
   'audit',
   'retention',
+  'workers',
 ]
 
 function readConfig(root: Place, sources: ConfigSources): Config | undefined {
@@ -171,5 +176,6 @@ function readConfig(root: Place, sources: ConfigSources): Config | undefined {
     github: fields.take('github', githubFrom(secrets), null),
     audit: fields.take('audit', auditFrom(file, secrets), DEFAULT_AUDIT),
     retention: fields.take('retention', retention, DEFAULT_RETENTION),
+    workers: fields.take('workers', workers, DEFAULT_WORKERS),
   })
 }

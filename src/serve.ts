@@ -1,25 +1,19 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { checkpointSink } from '#audit/checkpoint-sink.ts'
-import { startCheckpoints } from '#audit/checkpoints.ts'
 import type { Clock, Log } from '#broker/ports.ts'
-import { readiness } from '#broker/readiness.ts'
 import type { Address, Config } from '#config.ts'
-import { controlPlane } from '#control/app.ts'
-import { digest, randomBytes } from '#crypto/digest.ts'
 import { receiptSigner } from '#crypto/receipt-signer.ts'
-import { tokenVerifier } from '#oidc/verify-id-token.ts'
-import { dataPlane } from '#proxy/data-plane.ts'
-import { publicListener } from '#proxy/listener.ts'
-import { every } from './serve/every.ts'
+import { brokerClock, sinceStart, systemClock } from './serve/broker-clock.ts'
 import { startGitHub } from './serve/github.ts'
-import { closeServer, listen } from './serve/listening.ts'
+import { startHousekeeping } from './serve/housekeeping.ts'
 import { type OpenLedger, openLedger } from './serve/open-ledger.ts'
+import { openPlanes } from './serve/planes.ts'
 import { ownSettings, processKeepsSecrets } from './serve/process-checks.ts'
 import { clockIsNotBehind, ledgerIsNotBehind } from './serve/self-checks.ts'
-import { needsRestart, readSettings } from './serve/settings.ts'
+import { needsRestart } from './serve/settings.ts'
 import { rethrowForOperator } from './serve/start-error.ts'
-import { type SteadyClock, steadyClock } from './serve/steady-clock.ts'
+import type { SteadyClock } from './serve/steady-clock.ts'
+import { version } from './serve/version.ts'
+import { startWorkers } from './serve/workers.ts'
 
 export { exportChain, exportTrail } from '#audit/export-trail.ts'
 export { operatorLog } from '#audit/log.ts'
@@ -43,7 +37,7 @@ export interface Broker {
 }
 
 /**
- * Starts a broker.
+ * Starts a broker: in this process, or with several that serve and this one as their primary.
  *
  * @param tools `clock`: the machine's, which need not run forward; `monotonic`: seconds that do
  * @throws {StartError} with a sentence for the operator, when a start-up self-check fails; nothing listens then
@@ -57,10 +51,7 @@ export async function serve(
   try {
     const { log, clock: wall = systemClock, monotonic = tools.clock ?? sinceStart } = tools
     await clockIsNotBehind(opened.ledger, wall())
-    const steady = steadyClock(wall, monotonic, {
-      wentBack: (seconds) => log.error('clock.went_back', { milliseconds: Math.round(seconds * 1000) }),
-      isRight: () => log.info('clock.is_right'),
-    })
+    const steady = brokerClock(log, { wall, monotonic })
     return await start(config, opened, log, steady)
   } catch (error) {
     await opened.close().catch(() => {})
@@ -69,104 +60,27 @@ export async function serve(
 }
 
 const GRACE_MILLISECONDS = 60_000
-/** For what the control plane is about to say when the broker stops. */
-const LAST_ANSWERS_MILLISECONDS = 2000
-const SWEEP_MILLISECONDS = 1000
-/** How often keys are forgotten that ended long ago. */
-const FORGET_MILLISECONDS = 60_000
-/** How often to look whether keys of an issuer are due; the verifier says when they are. */
-const REFRESH_MILLISECONDS = 5000
-
-const systemClock: Clock = () => Date.now() / 1000
-const sinceStart = () => performance.now() / 1000
-const version: string = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')).version
 
 /** Introduces the folders to each other. */
 async function start(config: Config, opened: OpenLedger, log: Log, steady: SteadyClock): Promise<Broker> {
-  const { clock, isBehind } = steady
-  const { ledger, seal, records } = opened
-  let settings = await readSettings(config, records, log)
-  let isStopping = false
-
+  let current = config
+  const { ledger, seal } = opened
   const signer = await receiptSigner({ ledger, seal })
   const sink = config.audit.checkpoints && checkpointSink(config.audit.checkpoints)
   await ledgerIsNotBehind(ledger, sink, signer)
 
-  const issuers = () => settings.config.issuers
-  const fetches = new AbortController()
-  const verifier = tokenVerifier({
-    issuers,
-    audience: () => config.audience,
-    clock,
-    log,
-    records,
-    signal: fetches.signal,
-  })
-  const ports = {
-    ledger,
-    verifier,
-    signer,
-    credentials: { read: (provider: string) => settings.credentials.get(provider) ?? null },
-    rules: () => settings.rules,
-    clock,
-    random: randomBytes,
-    digest,
-    log,
-  }
-  const { issuersWithoutKeys } = verifier
-  const partThatFails = readiness({ ...ports, issuers: () => issuers().length, issuersWithoutKeys })
-  const data = dataPlane(ports)
-  const github = startGitHub({ ledger, clock, log, config: () => settings.config })
-  const control = controlPlane({
-    ...ports,
-    publicUrl: config.publicUrl,
-    audience: config.audience,
-    version,
-    commentBy: github.commentBy,
-    webhook: github.webhook,
-    stopping: () => isStopping,
-    clockIsBehind: isBehind,
-    unready: async () => (isStopping ? 'stopping' : isBehind() ? 'clock' : partThatFails()),
-  })
-
-  ledger.onEnding((keyId, { reason }) => log.info('key.ended', { key_id: keyId, reason }))
-  const server = publicListener(data, control)
-  const address = await listen(server, config.listen)
+  const github = startGitHub({ ledger, clock: steady.clock, log, config: () => current })
+  const world = { config, opened, signer, steady, github, log }
+  const planes = config.workers === 1 ? await openPlanes(world) : await startWorkers(world)
+  const { address } = planes
   log.info('broker.started', { address: `${address.host}:${address.port}`, version })
-  const stopSweeping = every(
-    SWEEP_MILLISECONDS,
-    () => ledger.sweep(clock()),
-    () => log.error('sweep.failed'),
-  )
-  const stopForgetting = every(
-    FORGET_MILLISECONDS,
-    async () => {
-      const { keysSeconds } = settings.config.retention
-      if (keysSeconds === null || isBehind()) return
-      const count = await ledger.forgetKeys(clock() - keysSeconds, clock())
-      if (count > 0) log.info('keys.forgotten', { count })
-    },
-    () => log.error('sweep.failed'),
-  )
-  const stopRefreshing = every(
-    REFRESH_MILLISECONDS,
-    () => verifier.refresh(),
-    () => log.error('issuer.refresh_failed'),
-  )
-  const checkpoints = startCheckpoints({ ledger, signer, clock, log, sink, everySeconds: config.audit.everySeconds })
+  const stopHousekeeping = startHousekeeping({ ledger, signer, sink, steady, config: () => current, log })
 
   const stop = async (graceMilliseconds: number) => {
-    isStopping = true
-    // Nothing is minted any more, and a silent issuer must not hold up the end.
-    fetches.abort()
     log.info('broker.stopping', { milliseconds: graceMilliseconds })
-    await data.drain(graceMilliseconds)
-    await closeServer(server, Math.min(graceMilliseconds, LAST_ANSWERS_MILLISECONDS))
-    stopSweeping()
-    stopForgetting()
-    stopRefreshing()
+    await planes.close(graceMilliseconds)
     await github.stop()
-    await checkpoints.stop()
+    await stopHousekeeping()
     await opened.close()
     log.info('broker.stopped')
   }
@@ -174,7 +88,8 @@ async function start(config: Config, opened: OpenLedger, log: Log, steady: Stead
   return {
     address,
     async reload(next) {
-      settings = await readSettings(next, records, log)
+      await planes.reload(next)
+      current = next
       const fixed = needsRestart(config, next)
       if (fixed.length > 0) log.warn('config.needs_restart', { part: fixed })
       log.info('config.reloaded', { file: next.file })

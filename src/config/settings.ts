@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import type { Address, Config, Issuer } from '#config.ts'
 import { type Fields, type Reader, whole } from './place.ts'
@@ -11,6 +12,8 @@ export const DEFAULT_STORAGE = './till-data/till.db'
 export const DEFAULT_ISSUERS: readonly Issuer[] = [
   { url: 'https://token.actions.githubusercontent.com', checkRunId: 'required' },
 ]
+export const DEFAULT_WORKERS = 1
+export const MAX_WORKERS = 64
 
 /** Characters, so that a base URL fits into the answer to a mint. */
 const MAX_PUBLIC_URL_LENGTH = 400
@@ -115,3 +118,11 @@ const readIssuer: Reader<Issuer> = (at) => {
 }
 
 const issuerUrl: Reader<string> = (at) => url(at)?.text
+
+/** How many processes serve; `auto`: as many as this machine runs at once. */
+export const workers: Reader<number> = (at) => {
+  const value = at.scalar()
+  if (value === 'auto') return Math.min(availableParallelism(), MAX_WORKERS)
+  if (Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= MAX_WORKERS) return value as number
+  return at.refuse(`expected a whole number from 1 to ${MAX_WORKERS}, or auto, got ${at.shown()}`)
+}

@@ -10,7 +10,7 @@ import type { ReceiptAnswer } from '#wire/receipt.ts'
 import type { SelfAnswer } from '#wire/self.ts'
 import type { ControlOptions } from './call.ts'
 
-export function mintAnswer(control: ControlOptions, { grant, key, unit }: MintedKey): MintAnswer {
+export async function mintAnswer(control: ControlOptions, { grant, key, unit }: MintedKey): Promise<MintAnswer> {
   const { repository, repository_id, run_id, run_attempt, check_run_id } = jobRecord(grant.job)
   return {
     id: grant.id,
@@ -20,7 +20,7 @@ export function mintAnswer(control: ControlOptions, { grant, key, unit }: Minted
     activations: grant.limit,
     expires_at: wholeSeconds(grant.expiresAt),
     scope: scopeText(grant.scope),
-    comment_by: control.commentBy(grant.job),
+    comment_by: await control.commentBy(grant.job),
     job: { repository, repository_id, run_id, run_attempt, check_run_id },
     ...(unit === 'run_attempt' && { budget_unit: unit }),
   }
@@ -38,8 +38,11 @@ export function selfAnswer(control: ControlOptions, { grant, state }: LivingKey)
   }
 }
 
-export function receiptAnswer(control: ControlOptions, { receipt, jws, grant }: SignedReceipt): ReceiptAnswer {
-  return { receipt, jws, comment_by: control.commentBy(grant.job) }
+export async function receiptAnswer(
+  control: ControlOptions,
+  { receipt, jws, grant }: SignedReceipt,
+): Promise<ReceiptAnswer> {
+  return { receipt, jws, comment_by: await control.commentBy(grant.job) }
 }
 
 /** Rounded down: nobody is promised more time than there is. */

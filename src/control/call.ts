@@ -12,8 +12,8 @@ export interface ControlOptions extends Ports {
   readonly audience: string
   /** Of Till, such as `0.1.0`. */
   readonly version: string
-  /** Who writes the comment on the pull request of a job. */
-  readonly commentBy: (job: Job) => 'broker' | 'action'
+  /** Who writes the comment on the pull request of a job. A process that does not know it asks another. */
+  readonly commentBy: (job: Job) => 'broker' | 'action' | Promise<'broker' | 'action'>
   /** Takes what GitHub delivers to the webhook. */
   readonly webhook: WebhookReceiver
   /** Names the part of the broker that is not ready now; `null` when all are. Asked for each `GET /readyz`. */

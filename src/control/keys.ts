@@ -25,7 +25,7 @@ export async function mintKey({
   if (idempotencyKey !== null && !IDEMPOTENCY_KEY.test(idempotencyKey))
     return refusal('request_invalid', 'Idempotency-Key: expected 16 to 128 visible ASCII characters.')
   const minted = await mint(control, caller, ask, idempotencyKey)
-  return isRefusal(minted) ? minted : answer(201, mintAnswer(control, minted))
+  return isRefusal(minted) ? minted : answer(201, await mintAnswer(control, minted))
 }
 
 const STOPPING = refusal('not_ready', 'Cannot mint a key: this broker is stopping. Ask again in a moment.')
@@ -38,10 +38,10 @@ export async function describeOwnKey({ control, proof }: Call<Extract<Proof, { k
 
 export async function revokeKey({ control, id, proof }: Call<Proof>): Promise<Outcome> {
   const receipt = await revoke(control, id, proof)
-  return isRefusal(receipt) ? receipt : answer(200, receiptAnswer(control, receipt))
+  return isRefusal(receipt) ? receipt : answer(200, await receiptAnswer(control, receipt))
 }
 
 export async function showReceipt({ control, id, proof }: Call<Proof>): Promise<Outcome> {
   const receipt = await readReceipt(control, id, proof)
-  return isRefusal(receipt) ? receipt : answer(200, receiptAnswer(control, receipt))
+  return isRefusal(receipt) ? receipt : answer(200, await receiptAnswer(control, receipt))
 }

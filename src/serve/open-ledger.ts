@@ -4,7 +4,7 @@ import { checkMasterKey, isSealed, masterKey } from '#crypto/master-key.ts'
 import { type Sealer, sealer } from '#crypto/seal.ts'
 import { type Records, sealedRecords } from '#crypto/sealed-records.ts'
 import { openPostgresLedger } from '#storage/postgres-ledger.ts'
-import { openSqliteLedger } from '#storage/sqlite-ledger.ts'
+import { openSqliteLedger, type SharedWriter } from '#storage/sqlite-ledger.ts'
 import { rethrowForOperator } from './start-error.ts'
 
 /** What a broker opens first, and what a command of the operator opens beside a running one or without. */
@@ -13,25 +13,35 @@ export interface OpenLedger {
   /** The ledger's records, sealed under the master key. */
   readonly records: Records
   readonly seal: Sealer
+  /** For ledgers of other processes of this broker; `null`: each commits for itself, since the database is a server. */
+  readonly writer: SharedWriter | null
   close(): Promise<void>
 }
 
-/** @throws {StartError} with a sentence for the operator */
-export async function openLedger({ storage, masterKey: given }: Config): Promise<OpenLedger> {
-  const ledger = await openStorage(storage).catch(rethrowForOperator)
+/**
+ * @param theirs the writer of the process that commits for this one; SQLite only
+ * @throws {StartError} with a sentence for the operator
+ */
+export async function openLedger({ storage, masterKey: given }: Config, theirs?: SharedWriter): Promise<OpenLedger> {
+  const { ledger, writer } = await openStorage(storage, theirs).catch(rethrowForOperator)
   try {
     const key = await masterKey(given, storage.kind === 'sqlite' ? storage.path : null, await isSealed(ledger))
     const seal = await sealer(key)
     key.fill(0)
     const records = sealedRecords(ledger, seal)
     await checkMasterKey(records)
-    return { ledger, records, seal, close: () => ledger.close().finally(() => seal.wipe()) }
+    return { ledger, records, seal, writer, close: () => ledger.close().finally(() => seal.wipe()) }
   } catch (error) {
     await ledger.close()
     return rethrowForOperator(error)
   }
 }
 
-function openStorage(storage: Config['storage']): Promise<Ledger> {
-  return storage.kind === 'sqlite' ? openSqliteLedger(storage) : openPostgresLedger(storage)
+async function openStorage(
+  storage: Config['storage'],
+  theirs?: SharedWriter,
+): Promise<Pick<OpenLedger, 'ledger' | 'writer'>> {
+  if (storage.kind === 'postgresql') return { ledger: await openPostgresLedger(storage), writer: null }
+  const ledger = await openSqliteLedger({ path: storage.path, ...(theirs && { writer: theirs }) })
+  return { ledger, writer: ledger.writer }
 }

@@ -30,6 +30,7 @@ const FIXED: readonly (readonly [name: string, value: (config: Config) => unknow
   ['storage', (config) => config.storage],
   ['master_key', (config) => config.masterKey],
   ['audit', (config) => config.audit],
+  ['workers', (config) => config.workers],
   ['github', ({ github }) => github && [github.appId, github.privateKey, github.apiUrl]],
 ]
 

@@ -1,4 +1,5 @@
 import type { Clock } from '#broker/ports.ts'
+import type { NumericDate } from '#domain/numeric-date.ts'
 
 /** How far the machine's clock may go back before it is not believed. Seconds. */
 export const MOST_BACKWARD_SECONDS = 5
@@ -14,14 +15,16 @@ export interface SteadyClock {
  * @param wall the machine's clock
  * @param monotonic seconds since any instant, untouched by who sets the clock
  * @param log told once for each jump, by how many seconds
+ * @param notBefore an instant that is over: what an older process of the same broker went by
  */
 export function steadyClock(
   wall: Clock,
   monotonic: () => number,
   log: { wentBack(seconds: number): void; isRight(): void },
+  notBefore: NumericDate = Number.NEGATIVE_INFINITY,
 ): SteadyClock {
   // Slewing moves both clocks alike, so that their difference changes only when somebody sets the one.
-  let most = wall() - monotonic()
+  let most = Math.max(wall(), notBefore) - monotonic()
   let isBehind = false
   const look = (): number => {
     const elapsed = monotonic()

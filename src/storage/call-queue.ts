@@ -137,5 +137,6 @@ export function nothing(calls: readonly unknown[], why: string, broken: string |
 }
 
 export function unavailable(why: string): StorageUnavailable {
-  return new StorageUnavailable(`Cannot use the ledger: ${why}. Nothing was allowed that is not on disk.`)
+  const sentence = `Cannot use the ledger: ${why}. Nothing was allowed that is not on disk.`
+  return new StorageUnavailable(sentence, { cause: why })
 }

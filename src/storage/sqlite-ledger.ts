@@ -3,9 +3,11 @@ import { LRUCache } from 'lru-cache'
 import type { Ledger } from '#broker/ports.ts'
 import type { AuditEvent } from '#domain/audit-event.ts'
 import type { Ending, Grant } from '#domain/grant.ts'
+import type { GrantEnding } from './grant-transaction.ts'
 import { startCommitter } from './sqlite/committer.ts'
 import { preparePrivateFile } from './sqlite/file.ts'
 import { openGrantReader } from './sqlite/grant-reader.ts'
+import { commitForOthers, remoteCommitter, type SharedWriter } from './sqlite/shared-writer.ts'
 import { openTrail } from './sqlite/trail.ts'
 import { decodeGrant, encodeGrant } from './stored-grant.ts'
 
@@ -14,26 +16,39 @@ const BUSY_TIMEOUT = 5000
 /** Grants that are kept in memory: what of them never changes, by the digest of their key. */
 const CACHED_GRANTS = 10_000
 
+export type { SharedWriter } from './sqlite/shared-writer.ts'
+
+export interface SqliteLedger extends Ledger {
+  /** For ledgers of other processes on the same file. */
+  readonly writer: SharedWriter
+}
+
 /**
  * The ledger on SQLite. All writing is done by a worker thread, many calls to a transaction; other processes may have
  * the same file open (`till keys revoke`).
  *
  * @param options `path`: of the database file, made with its folder when it is not there; `busyTimeout`: how long a
- *   transaction of another process is waited for, in milliseconds (default 5000)
+ *   transaction of another process is waited for, in milliseconds (default 5000); `writer`: that of another process, which then commits
+ *   for this one, too. Without it the ledger has a worker thread of its own
  * @throws {StorageUnavailable} with a sentence for the operator when the file cannot be opened, is readable by others,
  *   or does not take the settings that durability needs
  */
 export async function openSqliteLedger(options: {
   readonly path: string
   readonly busyTimeout?: number
-}): Promise<Ledger> {
+  readonly writer?: SharedWriter
+}): Promise<SqliteLedger> {
   const path = resolve(options.path)
   preparePrivateFile(path)
-  const listeners: ((grantId: string, ending: Ending) => void)[] = []
+  const listeners: ((endings: readonly GrantEnding[]) => void)[] = []
   const grants = new LRUCache<string, Grant>({ max: CACHED_GRANTS })
-  const committer = await startCommitter({ path, busyTimeout: options.busyTimeout ?? BUSY_TIMEOUT }, (endings) => {
-    for (const { id, ending } of endings) for (const listener of listeners) listener(id, ending)
-  })
+  const tell = (endings: readonly GrantEnding[]) => {
+    for (const listener of listeners) listener(endings)
+  }
+  const committer = options.writer
+    ? remoteCommitter(options.writer)
+    : await startCommitter({ path, busyTimeout: options.busyTimeout ?? BUSY_TIMEOUT }, tell)
+  options.writer?.onEndings(tell)
   const { call } = committer
   const reader = openGrantReader(path)
 
@@ -84,8 +99,14 @@ export async function openSqliteLedger(options: {
       return (await call('list', filter)).map(({ terms, state }) => ({ grant: decodeGrant(terms), state }))
     },
     ofRefs: async (filter) => (await call('ofRefs', filter)).map(decodeGrant),
-    onEnding(listener) {
-      listeners.push(listener)
+    onEnding(listener: (grantId: string, ending: Ending) => void) {
+      listeners.push((endings) => {
+        for (const { id, ending } of endings) listener(id, ending)
+      })
+    },
+    writer: {
+      commit: (calls) => commitForOthers(committer, calls),
+      onEndings: (listener) => void listeners.push(listener),
     },
     readRecord: (name) => call('readRecord', name),
     writeRecord: (name, value) => call('writeRecord', name, value),

@@ -1,4 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { deserialize, serialize } from 'node:v8'
 import { expect, test } from 'vitest'
 import { type Config, type ConfigProblem, parseConfig, problemLine } from '#config.ts'
 import { DEFAULT_EVENTS } from '#domain/policy.ts'
@@ -246,6 +248,20 @@ test('a problem is printed with file, line, column and path', () => {
 test('problems come in the order of their lines', () => {
   const lines = problems(readFileSync(`${here}/broken/unknown-fields.yaml`, 'utf8')).map(({ line }) => line)
   expect(lines).toEqual(lines.toSorted((a, b) => a - b))
+})
+
+test.each([
+  ['', 1],
+  ['workers: 1', 1],
+  ['workers: 64', 64],
+  ['workers: auto', Math.min(availableParallelism(), 64)],
+])('%j: %i processes serve', (line, count) => {
+  expect(good(`${MINIMAL}${line}\n`).workers).toBe(count)
+})
+
+test('a configuration is the same in a worker that it was sent to', () => {
+  const config = good(readFileSync(`${here}/good/contract.yaml`, 'utf8'))
+  expect(deserialize(serialize(config))).toStrictEqual(config)
 })
 
 test('that a failover may forget commits is accepted by name, on PostgreSQL only', () => {

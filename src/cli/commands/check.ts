@@ -37,6 +37,7 @@ export function summary(config: Config): string {
     count(config.policies.length, 'policy', 'policies'),
     count(config.issuers.length, 'issuer'),
     config.storage.kind === 'sqlite' ? 'SQLite' : 'PostgreSQL',
+    ...(config.workers > 1 ? [`${config.workers} workers`] : []),
     `for jobs at ${config.publicUrl}`,
   ].join(', ')
 }
