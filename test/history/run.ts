@@ -25,8 +25,8 @@ const { violations, keys, calls, unknown, kills, pauses } = await shakenRun(shar
 for (const violation of violations) console.log(violation)
 console.log(
   `${calls} calls on ${keys} keys, ${unknown} of unknown outcome; ` +
-    `${kills} kills and ${pauses} pauses of ${shared.brokers.length} brokers on ${store}`,
+    `${kills} kills, ${pauses} pauses; brokers on ${store}: ${shared.brokers.length}`,
 )
-console.log(`${keys} passed, ${violations.length} failed`)
+console.log(`${keys - violations.length} passed, ${violations.length} failed`)
 await shared.close()
 process.exitCode = violations.length === 0 ? 0 : 1

@@ -12,7 +12,7 @@ export interface ShakenRun {
   readonly unknown: number
   readonly kills: number
   readonly pauses: number
-  /** One sentence each; none is what we want. */
+  /** One line for each key whose history cannot be; none is what we want. */
   readonly violations: readonly string[]
 }
 
@@ -59,16 +59,19 @@ export async function shakenRun(
     unknown: calls.filter((call) => call.end === null).length,
     kills,
     pauses,
-    violations: load.keys.flatMap((key) => [...violationsOf(key), ...overspent(key, provider)]),
+    violations: load.keys.flatMap((key) => {
+      const faults = [...inexplicable(key), ...overspent(key, provider)]
+      return faults.length === 0 ? [] : [`${key.id}: ${faults.join('; ')}`]
+    }),
   }
 }
 
-function violationsOf({ id, calls, limit }: LoadedKey): string[] {
+function inexplicable({ calls, limit }: LoadedKey): string[] {
   const { isLinearizable, culprit } = check(calls, limit)
-  return isLinearizable ? [] : [`${id}: no order of its ${calls.length} calls explains ${JSON.stringify(culprit)}`]
+  return isLinearizable ? [] : [`no order of its ${calls.length} calls explains ${JSON.stringify(culprit)}`]
 }
 
 function overspent({ id, limit }: LoadedKey, provider: Provider): string[] {
   const arrived = provider.received.filter(({ body }) => body.includes(id)).length
-  return arrived <= limit ? [] : [`${id}: the provider has seen ${arrived} requests, the budget was ${limit}`]
+  return arrived <= limit ? [] : [`the provider has seen ${arrived} requests, the budget was ${limit}`]
 }
