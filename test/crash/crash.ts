@@ -37,7 +37,6 @@ const NO_TRACE: ChainOnRecord = { activations: new Set(), givenBack: 0, hasEnded
 /**
  * Kills a broker under load, a real process that serves real HTTP, and after each restart compares what the provider has
  * received, what the clients were told, and what is on record. One kill in five comes while it starts.
- *
  */
 export async function crashRun(kills: number, onKill: (kill: Kill) => void = () => {}): Promise<CrashRun> {
   const issuer = await startIssuer()
