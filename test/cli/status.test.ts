@@ -45,11 +45,11 @@ test.each([['serve'], ['check']])('till %s says every problem of a configuration
   const cwd = folder()
   writeFileSync(
     join(cwd, 'till.yaml'),
-    'public_url: https://till.example.com\nproviders: {}\npolicies: []\nworkers: 4\n',
+    'public_url: https://till.example.com\nproviders: {}\npolicies: []\nworker: 4\n',
   )
   const run = await runTill([command], { cwd })
   expect(run.status).toBe(1)
-  for (const place of ['till.yaml:2:12 providers: ', 'till.yaml:3:11 policies: ', 'till.yaml:4:1 workers: '])
+  for (const place of ['till.yaml:2:12 providers: ', 'till.yaml:3:11 policies: ', 'till.yaml:4:1 worker: '])
     expect(run.stderr).toContain(place)
 })
 
