@@ -28,7 +28,13 @@ export interface Peer<Theirs extends Methods> {
 type Message =
   | { readonly kind: 'ask'; readonly id: number | null; readonly method: string; readonly args: unknown[] }
   | { readonly kind: 'done'; readonly id: number; readonly value: unknown }
-  | { readonly kind: 'failed'; readonly id: number; readonly name: string; readonly sentence: string }
+  | {
+      readonly kind: 'failed'
+      readonly id: number
+      readonly name: string
+      readonly sentence: string
+      readonly stack?: string | undefined
+    }
 
 interface Waiting {
   readonly resolve: (value: never) => void
@@ -46,8 +52,8 @@ export function peer<Theirs extends Methods>(line: Line, ours: Methods): Peer<Th
       const value = await ours[method]!(...args)
       if (id !== null) line.send({ kind: 'done', id, value } satisfies Message)
     } catch (error) {
-      const { name, message: sentence } = error as Error
-      if (id !== null) line.send({ kind: 'failed', id, name, sentence } satisfies Message)
+      const { name, message: sentence, stack } = error as Error
+      if (id !== null) line.send({ kind: 'failed', id, name, sentence, stack } satisfies Message)
     }
   }
 
@@ -80,11 +86,11 @@ export function peer<Theirs extends Methods>(line: Line, ours: Methods): Peer<Th
   }
 }
 
-/** Errors that are told apart by their class keep it. */
-function revived({ name, sentence }: Extract<Message, { kind: 'failed' }>): Error {
+/** Errors that are told apart by their class keep it; of the others it is known where they came from. */
+function revived({ name, sentence, stack }: Extract<Message, { kind: 'failed' }>): Error {
   if (name === 'StorageUnavailable') return new StorageUnavailable(sentence)
   if (name === 'StartError') return new StartError(sentence)
-  return Object.assign(new Error(sentence), { name })
+  return Object.assign(new Error(sentence), { name, stack })
 }
 
 function gone(): Error {

@@ -12,7 +12,8 @@ export function rethrowForOperator(error: unknown): never {
   if (error instanceof StorageUnavailable || error instanceof MasterKeyError || error instanceof SealError)
     throw new StartError(error.message, { cause: error })
   const { code, syscall } = error as NodeJS.ErrnoException
-  if (syscall === 'listen' || syscall === 'getaddrinfo')
+  // `bind`: in a worker, for which the primary listens.
+  if (syscall === 'listen' || syscall === 'bind' || syscall === 'getaddrinfo')
     throw new StartError(`Cannot listen there: ${code}. Change listen:, or stop what uses the address.`, {
       cause: error,
     })

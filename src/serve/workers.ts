@@ -8,6 +8,7 @@ import type { GitHubLink } from './github.ts'
 import type { OpenLedger } from './open-ledger.ts'
 import { type Peer, peer } from './peer.ts'
 import { LAST_ANSWERS_MILLISECONDS, type Planes } from './planes.ts'
+import { StartError } from './start-error.ts'
 import type { SteadyClock } from './steady-clock.ts'
 import type { WorkerMethods } from './worker-process.ts'
 
@@ -91,7 +92,7 @@ export async function startWorkers({
       const since = performance.now()
       if (now !== member)
         await start(now).catch((error: Error) => {
-          if (!stopping.signal.aborted) log.error('worker.not_started', { problem: error.message })
+          if (!stopping.signal.aborted) log.error('worker.not_started', { problem: problemOf(error) })
           now.worker.process.kill('SIGKILL')
         })
       const { code, signal } = await now.ended
@@ -145,4 +146,9 @@ export async function startWorkers({
       clearTimeout(late)
     },
   }
+}
+
+/** The text of an error that nobody foresaw may quote a secret. */
+function problemOf(error: Error): string {
+  return error instanceof StartError ? error.message : error.name
 }

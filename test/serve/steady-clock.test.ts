@@ -54,3 +54,21 @@ test('T35: a clock that was set forward is followed, and back is then behind', (
   time.wall -= 3600
   expect(steady.isBehind()).toBe(true)
 })
+
+test('T35: a process that starts when the clock was set back goes on where an older one of its broker was', () => {
+  const told: string[] = []
+  const time = { wall: 1000, monotonic: 0 }
+  const log = { wentBack: (seconds: number) => told.push(`back ${seconds}`), isRight: () => told.push('right') }
+  const { clock, isBehind } = steadyClock(
+    () => time.wall,
+    () => time.monotonic,
+    log,
+    4600,
+  )
+  expect([clock(), isBehind()]).toEqual([4600, true])
+  time.monotonic += 10
+  expect(clock()).toBe(4610)
+  time.wall = 4611
+  expect([clock(), isBehind()]).toEqual([4611, false])
+  expect(told).toEqual(['back 3600', 'right'])
+})

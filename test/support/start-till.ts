@@ -41,6 +41,8 @@ export interface Till {
 }
 
 export interface SpawnedTill extends Till {
+  /** Of the process that was started last. */
+  readonly pid: number
   /** Ends the process (default `SIGKILL`), and resolves with its exit status, `null` for a signal. */
   kill(signal?: NodeJS.Signals): Promise<number | null>
   /** Starts it again, on the same address and the same database. */
@@ -151,6 +153,9 @@ export async function spawnTill(options: TillOptions = {}): Promise<SpawnedTill>
   return {
     ...ground.till,
     log,
+    get pid() {
+      return child!.pid!
+    },
     start,
     kill,
     pause: () => void child?.kill('SIGSTOP'),
