@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
+import { type Delivery, delivery, SECRET, workflowJob } from '#test/github/deliver.ts'
 import { startPostgres } from '#test/support/postgres.ts'
 import { openRaw, type RawConnection } from '#test/support/raw-client.ts'
 import { POLICY, type SpawnedTill, spawnTill } from '#test/support/start-till.ts'
@@ -59,6 +60,14 @@ function head(method: string, path: string, key?: string, body = ''): string {
 async function ask(through: RawConnection, method: string, path: string, key?: string, body?: string) {
   through.write(head(method, path, key, body))
   return through.answer()
+}
+
+async function deliver(through: RawConnection, told: Delivery): Promise<number> {
+  const { body, headers } = delivery(told)
+  const lines = Object.entries({ host: 'till', ...headers, 'content-length': Buffer.byteLength(body) })
+  const text = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  through.write(`POST /v1/webhooks/github HTTP/1.1\r\n${text}\r\n${body}`)
+  return (await through.answer()).status
 }
 
 const useOn = async (through: RawConnection, { key }: MintAnswer) =>
@@ -197,6 +206,20 @@ describe('two workers on SQLite', () => {
       const token = await till.issuer.job().token({ aud: till.url })
       const minted = await ask(through, 'POST', '/v1/keys', token, '{"providers":["openai"]}')
       expect(minted.json()).toMatchObject({ activations: 7 })
+    }
+  })
+
+  test('a delivery to either worker ends the key of its job, in both, and a forged one nothing', async () => {
+    await start({ settings: { github: { webhook_secret: 'env:SECRET' } }, env: { SECRET } })
+    const connections = await oneToEach()
+    for (const through of connections) {
+      const job = till.issuer.job()
+      const minted = await till.mint({ job })
+      expect(await deliver(through, { payload: workflowJob(job.claims), secret: 'forged' })).toBe(401)
+      expect(await useOn(through, minted)).toBe(200)
+      expect(await deliver(through, { payload: workflowJob(job.claims) })).toBe(202)
+      for (const other of connections) expect(await useOn(other, minted)).toBe(410)
+      expect((await till.receipt(minted)).receipt.end_reason).toBe('job_completed')
     }
   })
 
