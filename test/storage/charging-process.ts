@@ -2,7 +2,6 @@
  * A process that charges until it is killed or the budget is spent, and tells each activation only when the ledger has
  * acknowledged it: `charging-process.ts PATH GRANT_ID`.
  */
-import { writeSync } from 'node:fs'
 import { openSqliteLedger } from '#storage/sqlite-ledger.ts'
 import { aRequest, T0 } from '#test/contract/mint-entry.ts'
 
@@ -17,7 +16,7 @@ await Promise.all(
     for (let i = 0; ; i++) {
       const request = aRequest(`p${process.pid}_${client}_${i}`)
       if ((await ledger.charge(grant, request, T0 + 1)).kind === 'refused') return
-      writeSync(1, `${request.requestId}\n`)
+      process.stdout.write(`${request.requestId}\n`)
     }
   }),
 )
