@@ -11,6 +11,8 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    // Most tests wait for processes, disks and clocks: two files at a time take little more than half as long, on two cores.
+    maxWorkers: 2,
     reporters: ['default', './test/support/vitest-skips.ts'],
   },
 })
