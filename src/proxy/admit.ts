@@ -1,12 +1,13 @@
+import type { IncomingMessage } from 'node:http'
 import type { Grant } from '#domain/grant.ts'
 import type { Provider } from '#domain/provider.ts'
 import { type Refusal, refusal } from '#domain/refusal.ts'
-import { formatRoute } from '#domain/route.ts'
+import { formatRoute, type Route } from '#domain/route.ts'
 import { modelIsAllowed, place } from '#domain/scope.ts'
 import * as say from '#domain/sentence.ts'
 import { canonicalPath, modelOfPath, type ProxyTarget } from '#domain/target.ts'
 import { modelOfBody } from './checked-model.ts'
-import type { Exchange } from './exchange.ts'
+import type { Asked, Exchange } from './exchange.ts'
 import type { Plane } from './plane.ts'
 import { STOPPING } from './refuse.ts'
 import { announcedLength, arrivedBody, type BodyFault, type WholeBodyFault, wholeBody } from './request-body.ts'
@@ -33,13 +34,30 @@ export interface AdmittedBody {
   readonly read: Buffer | null
 }
 
-/** Whether the scope of a key admits a request, with as much of the body read as that takes. */
-export async function admit(
+/** Where a request falls in the scope, before its body is looked at. */
+interface Placed {
+  readonly grant: Grant
+  readonly asked: Asked
+  readonly provider: Provider
+  readonly route: Route
+  readonly isFree: boolean
+  /** Where the model stands that has to be checked; `null` when none has. */
+  readonly checked: Provider['model'] | null
+  readonly path: string
+  readonly target: string
+}
+
+/**
+ * Whether the scope of a key admits a request, with as much of the body read as that takes.
+ *
+ * @returns a promise only when the body must be waited for, which few requests have to: it costs as much as the checks
+ */
+export function admit(
   plane: Plane,
   exchange: Exchange,
   target: ProxyTarget,
   grant: Grant,
-): Promise<Admitted | Refusal> {
+): Admitted | Refusal | Promise<Admitted | Refusal> {
   const { request } = exchange
   const provider = plane.rules().providers.get(target.provider)
   const path = provider ? canonicalPath(provider, target.path) : target.path
@@ -52,7 +70,27 @@ export async function admit(
 
   const isFree = placement.kind === 'free'
   const checked = grant.scope.models !== null && !isFree ? provider.model : null
-  const body = await readBody(plane, exchange, checked === 'body')
+  const placed: Placed = {
+    grant,
+    asked,
+    provider,
+    route: placement.route,
+    isFree,
+    checked,
+    path,
+    target: path + target.query,
+  }
+  const body = readBody(plane, exchange, checked === 'body')
+  if (body instanceof Promise) return body.then((read) => admitBody(plane, request, placed, read))
+  return admitBody(plane, request, placed, body)
+}
+
+function admitBody(
+  plane: Plane,
+  request: IncomingMessage,
+  { grant, asked, provider, route, isFree, checked, path, target }: Placed,
+  body: AdmittedBody | WholeBodyFault,
+): Admitted | Refusal {
   if (body === 'no_room') return refusal('too_many_concurrent', say.tooManyBodies(grant), 1)
   if (typeof body === 'string') return bodyRefusal(plane, body, checked === 'body')
 
@@ -65,20 +103,16 @@ export async function admit(
   if (checked && (asked.model === null || !modelIsAllowed(grant.scope, asked.model)))
     return refusal('scope_denied', say.modelOutsideScope(grant, asked))
 
-  return {
-    kind: 'admitted',
-    grant,
-    provider,
-    route: formatRoute(placement.route),
-    isFree,
-    model: asked.model,
-    target: path + target.query,
-    body,
-  }
+  const { model } = asked
+  return { kind: 'admitted', grant, provider, route: formatRoute(route), isFree, model, target, body }
 }
 
 /** @param isChecked whether all of it is needed now; else what has arrived is taken only if that is all */
-async function readBody(plane: Plane, exchange: Exchange, isChecked: boolean): Promise<AdmittedBody | WholeBodyFault> {
+function readBody(
+  plane: Plane,
+  exchange: Exchange,
+  isChecked: boolean,
+): AdmittedBody | WholeBodyFault | Promise<AdmittedBody | WholeBodyFault> {
   const { request } = exchange
   const { bodyBytes, checkedBodyBytes, bodyIdle } = plane.limits
   const most = isChecked ? checkedBodyBytes : bodyBytes
@@ -88,8 +122,8 @@ async function readBody(plane: Plane, exchange: Exchange, isChecked: boolean): P
   if (arrived) return arrived.length > most ? 'too_large' : { announced, read: arrived }
   if (!isChecked) return { announced, read: null }
   exchange.letBodyCome()
-  const whole = await wholeBody(request, { most, idle: bodyIdle }, (bytes) => plane.open.hold(exchange, bytes))
-  return typeof whole === 'string' ? whole : { announced, read: whole }
+  const whole = wholeBody(request, { most, idle: bodyIdle }, (bytes) => plane.open.hold(exchange, bytes))
+  return whole.then((read) => (typeof read === 'string' ? read : { announced, read }))
 }
 
 const EMPTY = Buffer.alloc(0)

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type Activated, activate, deadKey } from '#broker/activate.ts'
+import { activate, deadKey } from '#broker/activate.ts'
 import type { Clock, Credentials, Ledger, Log, Random, RequestRecord, Rules } from '#broker/ports.ts'
 import { settle } from '#broker/settle.ts'
-import type { DeadReason, Grant } from '#domain/grant.ts'
+import type { Grant } from '#domain/grant.ts'
 import { isKey } from '#domain/key.ts'
 import type { NumericDate } from '#domain/numeric-date.ts'
 import { type Refusal, refusal } from '#domain/refusal.ts'
@@ -15,6 +15,7 @@ import { Exchange, type Finished } from './exchange.ts'
 import { forward, type Outgoing } from './forward.ts'
 import { framingFault } from './framing.ts'
 import { http1Upstream } from './http1-upstream.ts'
+import { KnownGrants } from './known-grants.ts'
 import { type DataPlaneLimits, DEFAULT_LIMITS } from './limits.ts'
 import { minuteRate } from './minute-rate.ts'
 import { openRequests } from './open-requests.ts'
@@ -56,6 +57,7 @@ export function dataPlane(options: DataPlaneOptions): DataPlane {
     ...options,
     limits,
     open,
+    known: new KnownGrants(),
     upstream: http1Upstream(limits),
     freeRate: minuteRate(limits.freePerMinute),
     givenBackRate: minuteRate(limits.givenBackPerMinute),
@@ -88,10 +90,13 @@ async function pass(plane: Plane, exchange: Exchange): Promise<void> {
   if (target.kind === 'refused') return exchange.refuse(target)
   const key = presentedKey(request.rawHeaders)
   if (key.kind === 'refused') return exchange.refuse(key)
-  if (!isKey(key.text)) return exchange.refuse(UNKNOWN_KEY)
+  const known = plane.known.find(request.socket, key.text, exchange.startedAt)
+  if (!known && !isKey(key.text)) return exchange.refuse(UNKNOWN_KEY)
   if (request.url!.includes(key.text)) return exchange.refuse(KEY_IN_TARGET)
-  const grant = await plane.ledger.find(plane.digest(key.text))
+  // Also when the grant is known: meanwhile a small body arrives, which then needs not be waited for.
+  const grant = await (known ?? plane.ledger.find(plane.digest(key.text)))
   if (!grant) return exchange.refuse(UNKNOWN_KEY)
+  if (!known) plane.known.remember(request.socket, key.text, grant, exchange.startedAt)
   // Whoever went away by now must not count as open: nothing would tell that it ended.
   if (exchange.isOver) return
   exchange.grant = grant
@@ -125,7 +130,7 @@ async function spend(plane: Plane, exchange: Exchange, { admitted, record }: Out
   const { grant, isFree } = admitted
   const now = plane.clock()
   if (isFree) {
-    const dead = await exchange.hear(admitFree(plane, exchange, grant, now))
+    const { dead } = await exchange.hear(admitFree(plane, grant, now))
     const wait = dead ? 0 : plane.freeRate.wait(grant.id, now)
     if (dead || wait > 0) {
       const why = dead
@@ -142,7 +147,7 @@ async function spend(plane: Plane, exchange: Exchange, { admitted, record }: Out
       await refuse(plane, exchange, refusal('limit_exceeded', why, wait))
       return false
     }
-    const activated = await exchange.hear(charge(plane, exchange, grant, record, now))
+    const activated = await exchange.hear(activate(plane.ledger, grant, record, now))
     if (activated.kind === 'denied') {
       exchange.refuse(activated.refusal)
       return false
@@ -152,22 +157,10 @@ async function spend(plane: Plane, exchange: Exchange, { admitted, record }: Out
   return !exchange.isOver
 }
 
-async function admitFree(plane: Plane, exchange: Exchange, grant: Grant, now: NumericDate): Promise<DeadReason | null> {
+async function admitFree(plane: Plane, grant: Grant, now: NumericDate) {
   const dead = await plane.ledger.admitFree(grant, now)
-  exchange.used = (await plane.ledger.state(grant, now)).used
-  return dead
-}
-
-async function charge(
-  plane: Plane,
-  exchange: Exchange,
-  grant: Grant,
-  record: RequestRecord,
-  now: NumericDate,
-): Promise<Activated> {
-  const activated = await activate(plane.ledger, grant, record, now)
-  exchange.used = activated.used
-  return activated
+  const { used } = await plane.ledger.state(grant, now)
+  return { dead, used }
 }
 
 /** From here on its end is put on record, whatever it is. */
@@ -220,7 +213,7 @@ function requestIds(random: Random): () => string {
   let at = 0
   return () => {
     if (at === pool.length) {
-      pool = Buffer.from(random(64 * size))
+      pool = Buffer.from(random(512 * size))
       at = 0
     }
     at += size

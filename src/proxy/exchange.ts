@@ -49,6 +49,8 @@ export class Exchange implements AnswerReader, OpenRequest {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly id: string
+  /** Milliseconds of `performance.now()`. */
+  readonly startedAt = performance.now()
   /** `null` until the key is known. */
   grant: Grant | null = null
   /** `null` until the target has been read. */
@@ -64,7 +66,6 @@ export class Exchange implements AnswerReader, OpenRequest {
 
   /** Milliseconds that a client may take nothing of its answer. */
   readonly #stallLimit: number
-  readonly #startedAt = performance.now()
   readonly #usage = new UsageReader()
   #forwarding: Forwarding | null = null
   #call: UpstreamCall | null = null
@@ -138,10 +139,12 @@ export class Exchange implements AnswerReader, OpenRequest {
    * Waits for what the ledger says of this request. It may find the key expired, and then tells of the ending before it
    * answers: the cut waits for the answer, which has the numbers of the key.
    */
-  async hear<T>(answer: Promise<T>): Promise<T> {
+  async hear<T extends { readonly used: number }>(answer: Promise<T>): Promise<T> {
     this.#isHearing = true
     try {
-      return await answer
+      const heard = await answer
+      this.used = heard.used
+      return heard
     } finally {
       this.#isHearing = false
       if (this.#heldCut) this.#breakOff('cut', this.#heldCut)
@@ -274,7 +277,7 @@ export class Exchange implements AnswerReader, OpenRequest {
       status: hasStatus ? this.#status : null,
       outcome,
       bytesOut: this.#bytesOut,
-      milliseconds: Math.round(performance.now() - this.#startedAt),
+      milliseconds: Math.round(performance.now() - this.startedAt),
       tokens: this.#usage.tokens(),
     }
     this.whenFinished?.(this.#finished)

@@ -1,4 +1,5 @@
 import type { Clock, Credentials, Ledger, Log, Rules } from '#broker/ports.ts'
+import type { KnownGrants } from './known-grants.ts'
 import type { DataPlaneLimits } from './limits.ts'
 import type { MinuteRate } from './minute-rate.ts'
 import type { OpenRequests } from './open-requests.ts'
@@ -16,6 +17,7 @@ export interface Plane {
   readonly limits: DataPlaneLimits
   readonly upstream: Upstream
   readonly open: OpenRequests
+  readonly known: KnownGrants
   readonly freeRate: MinuteRate
   readonly givenBackRate: MinuteRate
   readonly redactorFor: RedactorFor

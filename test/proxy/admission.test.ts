@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { StorageUnavailable } from '#broker/ports.ts'
+import { type Ledger, StorageUnavailable } from '#broker/ports.ts'
 import { formatKey } from '#domain/key.ts'
 import { bytesOf, openRaw, raw } from '#test/support/raw-client.ts'
 import { answerOf } from '#test/support/raw-upstream.ts'
@@ -85,6 +85,32 @@ test('a key that is missing, misspelt or unknown gets the same code, and nothing
   }
   const [, misspelt, never] = answers
   expect(misspelt!.json()['message']).toBe(never!.json()['message'])
+})
+
+test('a connection that shows its key again needs no second lookup, and each key that it shows is charged on its own', async () => {
+  let lookups = 0
+  const find: Ledger['find'] = (keyDigest) => {
+    lookups++
+    return counted.ledger.find(keyDigest)
+  }
+  const counted = await startPlane({ faults: { find } })
+  const [first, second] = [await counted.mint(), await counted.mint()]
+  const connection = await openRaw(counted.port)
+  const ask = async (auth: string) => {
+    connection.write(bytesOf('POST /proxy/api/v1/responses', [auth, JSON_TYPE], '{"model":"m-1"}'))
+    const { status, headers } = await connection.answer()
+    return [status, headers['till-key-id']]
+  }
+  for (const { auth, grant } of [first, first, second, second, first]) expect(await ask(auth)).toEqual([200, grant.id])
+  expect([await first.used(), await second.used(), lookups]).toEqual([3, 2, 3])
+
+  const last = first.key.at(-1) === 'x' ? 'y' : 'x'
+  for (const almost of [`${first.key.slice(0, -1)}${last}`, first.key.slice(0, -1), `${first.key}x`])
+    expect(await ask(`authorization: Bearer ${almost}`)).toEqual([403, undefined])
+  await counted.ledger.end(first.grant, 'revoked_by_job', counted.now)
+  expect(await ask(first.auth)).toEqual([410, first.grant.id])
+  connection.close()
+  await counted.close()
 })
 
 test('T15: the key in the target is refused, under any name', async () => {
