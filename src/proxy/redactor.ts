@@ -46,6 +46,8 @@ interface Automaton {
   readonly open: Uint32Array
   /** Two bytes → whether a form begins with them. Most of an answer is passed over by this alone. */
   readonly begins: Uint8Array
+  /** Byte → whether it is the first or the second of a form. Behind one that is not, two bytes are passed over at once. */
+  readonly edge: Uint8Array
   /** What stands in place of each byte. It is none of the credential's, so that nothing struck out completes another. */
   readonly filler: number
 }
@@ -60,13 +62,19 @@ class StreamingRedactor implements Redactor {
   }
 
   push(chunk: Buffer): Buffer {
-    const { column, next, shift, found, open, begins, filler } = this.#automaton
+    const { column, next, shift, found, open, begins, edge, filler } = this.#automaton
     const from = this.#held.length
     const bytes = from === 0 ? chunk : Buffer.concat([this.#held, chunk])
     const last = bytes.length - 1
     let row = this.#row
     for (let i = from; i <= last; i++) {
-      if (row === 0) while (i < last && begins[(bytes[i]! << 8) | bytes[i + 1]!] === 0) i++
+      if (row === 0) {
+        while (i < last)
+          if (edge[bytes[i + 1]!] === 0) i += 2
+          else if (begins[(bytes[i]! << 8) | bytes[i + 1]!] === 0) i++
+          else break
+        if (i > last) break
+      }
       row = next[row + column[bytes[i]!]!]!
       if (row < 0) {
         row = ~row
@@ -103,14 +111,21 @@ const FILLERS = '*#~x'
 function compile(forms: readonly string[]): Automaton {
   const column = new Uint8Array(256)
   const begins = new Uint8Array(65_536)
+  const edge = new Uint8Array(256)
   let columns = 1
   let most = 1
   for (const form of forms) {
     most += form.length
     for (let i = 0; i < form.length; i++) column[form.charCodeAt(i)] ||= columns++
     const first = form.charCodeAt(0) << 8
-    if (form.length === 1) begins.fill(1, first, first + 256)
-    else begins[first | form.charCodeAt(1)] = 1
+    edge[form.charCodeAt(0)] = 1
+    if (form.length === 1) {
+      begins.fill(1, first, first + 256)
+      edge.fill(1)
+    } else {
+      begins[first | form.charCodeAt(1)] = 1
+      edge[form.charCodeAt(1)] = 1
+    }
   }
   const shift = 32 - Math.clz32(columns - 1)
   const next = new Int32Array(most << shift)
@@ -157,5 +172,5 @@ function compile(forms: readonly string[]): Automaton {
     next[cell] = found[row] === 0 ? row << shift : ~(row << shift)
   }
   const filler = [...FILLERS].find((one) => !forms[0]?.includes(one)) ?? FILLERS
-  return { column, next, shift, found, open, begins, filler: filler.charCodeAt(0) }
+  return { column, next, shift, found, open, begins, edge, filler: filler.charCodeAt(0) }
 }
