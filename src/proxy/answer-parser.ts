@@ -68,7 +68,7 @@ export class AnswerParser {
       case 'length':
         return this.#takeLength(input)
       case 'until-close':
-        if (input.length > 0) this.#sink.onData(Buffer.from(input))
+        if (input.length > 0) this.#sink.onData(ownCopy(input, input.length))
         return 'partial'
       default:
         return this.#takeChunks(input)
@@ -140,7 +140,7 @@ export class AnswerParser {
     this.#left -= length
     const isComplete = this.#left === 0
     if (isComplete) this.#finish(length === input.length)
-    this.#sink.onData(Buffer.from(input.subarray(0, length)))
+    this.#sink.onData(ownCopy(input, length))
     return isComplete ? 'complete' : 'partial'
   }
 
@@ -217,6 +217,13 @@ export class AnswerParser {
     const name = colon < 0 ? null : fieldName(text.slice(0, colon))
     return name !== null && name !== 'content-length' && name !== 'transfer-encoding'
   }
+}
+
+/** The first bytes of what others may write into. */
+function ownCopy(input: Buffer, length: number): Buffer {
+  const own = Buffer.allocUnsafe(length)
+  input.copy(own, 0, 0, length)
+  return own
 }
 
 interface Head {

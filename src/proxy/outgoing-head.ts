@@ -18,9 +18,8 @@ export function outgoingHead(
   const ofConnection = connectionNames(raw)
   const headers: string[] = []
   for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i]!.toLowerCase()
-    if (!passes(name)) continue
-    if (name === provider.header.name || ofConnection?.includes(name)) continue
+    const name = passing(raw[i]!)
+    if (name === null || name === provider.header.name || ofConnection?.includes(name)) continue
     const value = raw[i + 1]!
     if (!HEADER_VALUE.test(value) || value.includes(key)) continue
     headers.push(name, value)
@@ -43,14 +42,16 @@ function connectionNames(raw: readonly string[]): readonly string[] | null {
 }
 
 /** Clients send the same few names over and over: each is judged once. Names are theirs, so the table is bounded. */
-const judged = new Map<string, boolean>()
+const judged = new Map<string, string | null>()
 const MOST_JUDGED = 2048
 
-function passes(name: string): boolean {
-  let verdict = judged.get(name)
+/** The name in lower case; `null` when a header of this name does not pass. */
+function passing(written: string): string | null {
+  let verdict = judged.get(written)
   if (verdict === undefined) {
-    verdict = HEADER_NAME.test(name) && requestHeaderPasses(name)
-    if (judged.size < MOST_JUDGED) judged.set(name, verdict)
+    const name = written.toLowerCase()
+    verdict = HEADER_NAME.test(name) && requestHeaderPasses(name) ? name : null
+    if (judged.size < MOST_JUDGED) judged.set(written, verdict)
   }
   return verdict
 }

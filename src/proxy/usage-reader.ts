@@ -172,7 +172,7 @@ export class UsageReader {
   #endNumber(byte: number, row: number): State {
     const isWhole = byte === COMMA || byte === CLOSE_OBJECT || byte <= SPACE
     if (isWhole && this.#digits <= MOST_DIGITS) {
-      this.#counts ??= new Array<number | null>(HOW_MANY).fill(null)
+      this.#counts ??= NO_COUNTS.slice()
       this.#counts[NAMES[row + COUNTS]! - 1] = this.#number
     }
     if (byte === COMMA) return BEFORE_NAME
@@ -267,6 +267,7 @@ const NOTHING: Tokens = { input: null, output: null }
 
 /** Each member that counts has its number: those of the forms in order, input before output. */
 const { inputs: INPUTS, outputs: OUTPUTS, paths: PATHS, howMany: HOW_MANY } = numbered(usageForms)
+const NO_COUNTS: readonly (number | null)[] = new Array(HOW_MANY).fill(null)
 
 function numbered(forms: readonly UsageForm[]) {
   const inputs: number[][] = []
