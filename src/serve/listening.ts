@@ -1,15 +1,33 @@
-import type { Server } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Address } from '#config.ts'
 
-/** @returns where it listens: the real port when the configuration says 0 */
-export function listen(server: Server, { host, port }: Address): Promise<Address> {
+/**
+ * Where the kernel deals connections to the sockets that share an address (`SO_REUSEPORT`). Elsewhere the primary takes
+ * each and hands it over; one that is on its way to a worker that dies then is never answered.
+ */
+const KERNEL_DEALS = process.platform === 'linux'
+
+/**
+ * @param isShared whether other workers of this broker listen on the same address
+ * @returns where it listens: the real port when the configuration says 0
+ */
+export function listen(server: Server, { host, port }: Address, isShared = false): Promise<Address> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject).listen(port, host, () => {
+    const sharing = isShared && KERNEL_DEALS && { reusePort: true, exclusive: true }
+    server.once('error', reject).listen({ port, host, ...sharing }, () => {
       server.off('error', reject)
       resolve({ host, port: (server.address() as AddressInfo).port })
     })
   })
+}
+
+/** Finds out that an address is free, since sockets that share one do not object to those of another broker. */
+export async function freeAddress(wanted: Address): Promise<Address> {
+  const probe = createServer()
+  const address = await listen(probe, wanted)
+  await new Promise((closed) => probe.close(closed))
+  return address
 }
 
 /** Answers that are being written get that long; connections without one are closed at once. */

@@ -36,6 +36,7 @@ export async function openPlanes({
   steady,
   github,
   log,
+  isShared = false,
 }: {
   readonly config: Config
   readonly opened: OpenLedger
@@ -43,6 +44,8 @@ export async function openPlanes({
   readonly steady: SteadyClock
   readonly github: Pick<ControlOptions, 'webhook' | 'commentBy'>
   readonly log: Log
+  /** Whether other workers listen on the same address. */
+  readonly isShared?: boolean
 }): Promise<Planes> {
   const { clock, isBehind } = steady
   const { ledger, records } = opened
@@ -85,7 +88,7 @@ export async function openPlanes({
   })
 
   const server = publicListener(data, control)
-  const address = await listen(server, config.listen)
+  const address = await listen(server, config.listen, isShared)
   const stopRefreshing = every(
     REFRESH_MILLISECONDS,
     () => verifier.refresh(),

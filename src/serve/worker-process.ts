@@ -81,7 +81,7 @@ async function start(config: Config, now: NumericDate): Promise<Running> {
       webhook: (delivery) => primary.ask('webhook', delivery),
       commentBy: (job) => primary.ask('commentBy', job),
     }
-    return { opened, planes: await openPlanes({ config, opened, signer, steady, github, log }) }
+    return { opened, planes: await openPlanes({ config, opened, signer, steady, github, log, isShared: true }) }
   } catch (error) {
     return rethrowForOperator(error)
   }

@@ -3,8 +3,9 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '#broker/ports.ts'
-import type { Address, Config } from '#config.ts'
+import type { Config } from '#config.ts'
 import type { GitHubLink } from './github.ts'
+import { freeAddress } from './listening.ts'
 import type { OpenLedger } from './open-ledger.ts'
 import { type Peer, peer } from './peer.ts'
 import { LAST_ANSWERS_MILLISECONDS, type Planes } from './planes.ts'
@@ -33,8 +34,8 @@ interface Member {
 }
 
 /**
- * Opens both planes in several processes that share one address. This one, the primary, hands them their connections,
- * commits for them (SQLite) and does what a broker does once. They end with it: node:cluster ends a worker whose channel
+ * Opens both planes in several processes that share one address. This one, the primary, commits for them
+ * (SQLite) and does what a broker does once. They end with it: node:cluster ends a worker whose channel
  * closes, so that none goes on without a ledger. One that ends by itself is replaced.
  *
  * @throws {StartError} that of the first worker that does not start; none is left then
@@ -52,6 +53,7 @@ export async function startWorkers({
   readonly github: GitHubLink
   readonly log: Log
 }): Promise<Planes> {
+  const address = await freeAddress(config.listen)
   let current = config
   const stopping = new AbortController()
   const members = new Set<Member>()
@@ -83,7 +85,7 @@ export async function startWorkers({
     return member
   }
 
-  const start = ({ peer }: Member): Promise<Address> => peer.ask('start', current, steady.clock())
+  const start = ({ peer }: Member) => peer.ask('start', { ...current, listen: address }, steady.clock())
 
   /** Keeps one worker running, whatever becomes of it, beginning with one that runs. */
   async function keep(member: Member): Promise<void> {
@@ -108,9 +110,8 @@ export async function startWorkers({
     for (const member of members) member.peer.tell('endings', endings)
   })
   const first = Array.from({ length: config.workers }, hire)
-  let addresses: Address[]
   try {
-    addresses = await Promise.all(first.map(start))
+    await Promise.all(first.map(start))
   } catch (error) {
     for (const { worker } of first) worker.process.kill('SIGKILL')
     await Promise.all(first.map(({ ended }) => ended))
@@ -119,7 +120,7 @@ export async function startWorkers({
   for (const member of first) void keep(member)
 
   return {
-    address: addresses[0]!,
+    address,
     async reload(next) {
       // First, so that a worker which starts meanwhile goes by it, too.
       current = next
