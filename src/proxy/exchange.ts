@@ -3,6 +3,7 @@ import type { Grant } from '#domain/grant.ts'
 import type { Refusal } from '#domain/refusal.ts'
 import { isCodex, refusalAnswer } from '#wire/refusal-body.ts'
 import { type AnswerHead, answerHead } from './answer-head.ts'
+import { type Departure, leaveTogether } from './departures.ts'
 import type { OpenRequest, Place } from './open-requests.ts'
 import type { Redactor } from './redactor.ts'
 import type { AnswerReader, UpstreamCall, UpstreamFailure } from './upstream.ts'
@@ -45,7 +46,7 @@ const SMALL_ANSWER = 65_536
  * One request of a client and its one answer: a refusal, or the provider's. Until the head of the answer is written it
  * can be refused; from then on it can only be cut.
  */
-export class Exchange implements AnswerReader, OpenRequest {
+export class Exchange implements AnswerReader, Departure, OpenRequest {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly id: string
@@ -200,6 +201,22 @@ export class Exchange implements AnswerReader, OpenRequest {
 
   onEnd(): void {
     this.#call = null
+    if (this.#whole) leaveTogether(this)
+    else this.#end()
+  }
+
+  /** Writes an answer that has waited, if it is still wanted. */
+  leave(): void {
+    if (this.isOver) return
+    try {
+      this.#end()
+    } catch {
+      // As while an answer is read: a fault is the end of this one, not of the broker.
+      this.#fail('provider_failed')
+    }
+  }
+
+  #end(): void {
     const rest = this.#forwarding!.redactor.end()
     this.#writeHead()
     const last = this.#whole ?? rest

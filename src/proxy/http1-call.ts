@@ -1,12 +1,13 @@
 import type { Socket } from 'node:net'
 import { AnswerParser, type AnswerSink } from './answer-parser.ts'
+import { type Departure, leaveTogether } from './departures.ts'
 import type { AnswerReader, StreamedBody, UpstreamCall, UpstreamFailure, UpstreamRequest } from './upstream.ts'
 
 /** Bytes. A longer body is not copied behind its head: the copy would cost more than a second piece of one write. */
 const ONE_PIECE = 65_536
 
 /** A request on its way over one connection, and its answer. */
-export class Http1Call implements UpstreamCall, AnswerSink {
+export class Http1Call implements UpstreamCall, AnswerSink, Departure {
   readonly parser: AnswerParser
   /** Whether a byte may have left: never set back. */
   isSent = false
@@ -38,8 +39,13 @@ export class Http1Call implements UpstreamCall, AnswerSink {
     return this.#isHandedOver && this.#socket.writableLength === 0
   }
 
-  /** Sends the request. The connection stands. */
+  /** Sends the request with others that are ready. The connection stands. */
   write(): void {
+    leaveTogether(this)
+  }
+
+  /** Nothing is sent if the connection was lost, or nobody wants the answer any more. */
+  leave(): void {
     if (!this.#reader) return
     this.isSent = true
     const { body } = this.#request
