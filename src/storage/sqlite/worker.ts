@@ -2,8 +2,9 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { BatchAnswer } from '#storage/call-queue.ts'
 import type { GrantEnding } from '#storage/grant-transaction.ts'
 import { refused, runBatch } from './batch.ts'
+import { checkpointer } from './checkpointer.ts'
 import { openDatabase } from './database.ts'
-import { faultOf } from './faults.ts'
+import { type Fault, faultOf } from './faults.ts'
 import { dataVersion, openStore } from './store.ts'
 import { transact } from './transaction.ts'
 import type { Call } from './verbs.ts'
@@ -29,24 +30,19 @@ export interface WorkerMessage {
 
 /** How often it looks for endings that another process has written, and for counted refusals. Milliseconds. */
 const POLL = 500
-/** Pages in the write-ahead log that are not in the database yet, after which they are copied there: 32 MB. */
-const CHECKPOINT_PAGES = 8192
-/** Batches between two looks at the log. */
-const CHECKPOINT_BATCHES = 64
-
 const port = parentPort!
 const { path, busyTimeout } = workerData as WorkerData
 const database = openDatabase(path, busyTimeout)
 const store = openStore(database)
+const log = checkpointer(store.sql, { path, busyTimeout }, breakIfFatal)
 let broken: string | null = null
-let batches = 0
 
 port.on('message', (calls: readonly Call[]) => {
   const { answer, endings } = broken === null ? runBatch(store, calls) : refused(calls, broken)
   broken ??= answer.broken
   tell({ answer, endings, broken })
   if (calls.some(([verb]) => verb === 'close')) stop()
-  else if (++batches % CHECKPOINT_BATCHES === 0 && broken === null) checkpoint()
+  else if (broken === null) keepLogShort()
 })
 
 const poll = setInterval(() => {
@@ -57,7 +53,7 @@ const poll = setInterval(() => {
     )
     if (endings.length > 0) tell({ answer: null, endings, broken })
   } catch (error) {
-    breakIfFatal(error)
+    breakBy(error)
   }
 }, POLL)
 
@@ -67,31 +63,27 @@ function tell(message: WorkerMessage): void {
   port.postMessage(message)
 }
 
-/** Copies the log into the database where no reader is in the way. An error of the disk here is one like any other. */
-function checkpoint(): void {
+function keepLogShort(): void {
   try {
-    // NOOP only tells (before SQLite 3.51 it copies, too). The file's size would not do: it never shrinks.
-    const { log, checkpointed } = store.sql('PRAGMA wal_checkpoint(NOOP)').get() as unknown as WalSize
-    if (log - checkpointed > CHECKPOINT_PAGES) store.sql('PRAGMA wal_checkpoint(PASSIVE)').get()
+    log.look()
   } catch (error) {
-    breakIfFatal(error)
+    breakBy(error)
   }
 }
 
-interface WalSize {
-  readonly log: number
-  readonly checkpointed: number
+function breakBy(error: unknown): void {
+  breakIfFatal(faultOf(error instanceof Error && error.cause !== undefined ? error.cause : error))
 }
 
-function breakIfFatal(error: unknown): void {
-  const fault = faultOf(error instanceof Error && error.cause !== undefined ? error.cause : error)
-  if (fault.kind !== 'fatal') return
-  broken = fault.name
+function breakIfFatal({ kind, name }: Fault): void {
+  if (kind !== 'fatal') return
+  broken = name
   tell({ answer: null, endings: [], broken })
 }
 
-function stop(): void {
+async function stop(): Promise<void> {
   clearInterval(poll)
+  await log.close()
   try {
     database.close()
   } finally {

@@ -1,0 +1,43 @@
+import { DatabaseSync } from 'node:sqlite'
+import { parentPort, workerData } from 'node:worker_threads'
+import { type Fault, faultOf } from './faults.ts'
+
+/**
+ * The thread that copies the write-ahead log into the database beside the writer. It waits for nobody and holds nobody
+ * up (`PASSIVE`): what the writer appends meanwhile is left to the next time.
+ */
+
+export interface CopierData {
+  readonly path: string
+  /** Milliseconds. */
+  readonly busyTimeout: number
+}
+
+export interface CopierMessage {
+  /** Why it could not copy. */
+  readonly fault: Fault | null
+}
+
+const port = parentPort!
+const { path, busyTimeout } = workerData as CopierData
+const database = new DatabaseSync(path, { timeout: busyTimeout })
+// As the writer has it: the log is flushed before a page of it is copied, the database before the log may begin again.
+database.exec('PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON')
+database.exec('PRAGMA wal_autocheckpoint = 0')
+const copy = database.prepare('PRAGMA wal_checkpoint(PASSIVE)')
+
+port.on('message', (ask: 'copy' | 'close') => {
+  if (ask === 'close') {
+    database.close()
+    port.close()
+  } else port.postMessage({ fault: copied() } satisfies CopierMessage)
+})
+
+function copied(): Fault | null {
+  try {
+    copy.get()
+    return null
+  } catch (error) {
+    return faultOf(error)
+  }
+}
