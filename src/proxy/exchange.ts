@@ -238,7 +238,8 @@ export class Exchange implements AnswerReader, Departure, OpenRequest {
 
   /** Answers with a refusal while that is possible; after the head only breaking the connection tells the client. */
   #breakOff(outcome: Outcome, refused: Refusal): void {
-    if (this.#finished || this.response.writableEnded) return
+    // An answer that has ended is not over while its client reads none of it: nothing else would free its connection.
+    if (this.#finished || this.response.writableFinished) return
     this.#call?.abort()
     this.#call = null
     this.#outcome ??= outcome

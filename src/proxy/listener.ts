@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import type { DataPlane } from './data-plane.ts'
+import { DEFAULT_LIMITS } from './limits.ts'
 
 /** Contract, section 9. Milliseconds and bytes. */
 export const LISTENER: ServerOptions = {
@@ -19,10 +20,12 @@ export const LISTENER: ServerOptions = {
  * The one public listener of both planes. Not listening yet.
  *
  * @param control takes every request whose target does not begin with `/proxy/`
+ * @param stall milliseconds that a client may take nothing of what is written to it
  */
 export function publicListener(
   dataPlane: DataPlane,
   control: (request: IncomingMessage, response: ServerResponse) => void,
+  stall: number = DEFAULT_LIMITS.streamIdle,
 ): Server {
   const server = createServer(LISTENER)
   server.on('request', (request, response) => {
@@ -38,6 +41,10 @@ export function publicListener(
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     if (!isControl(request)) return dataPlane.handle(request, response)
     response.writeHead(417, { connection: 'close' }).end()
+  })
+  // Also when the whole answer is written, which no exchange waits for: it stands in memory until it is read.
+  server.setTimeout(stall, (socket) => {
+    if (socket.writableLength > 0) socket.destroy()
   })
   server.on('upgrade', (request, socket) => dataPlane.upgrade(request, socket))
   return server

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -102,7 +103,8 @@ export async function startPlane(
     log: { info: write, warn: write, error: write },
     ...(options.limits && { limits: options.limits }),
   })
-  const server = publicListener(plane, (_request, response) => response.writeHead(404).end('control'))
+  const control = (_request: IncomingMessage, response: ServerResponse) => void response.writeHead(404).end('control')
+  const server = publicListener(plane, control, options.limits?.streamIdle)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
 

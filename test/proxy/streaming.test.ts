@@ -356,3 +356,34 @@ test('interim answers of the provider are passed over', async () => {
   provider.write(answerOf(200, [], 'final'))
   expect((await client.answer()).body).toBe('final')
 })
+
+/** A client that reads nothing of many whole answers, the last of which the provider has finished with. */
+async function unread(part?: Parameters<PlaneUnderTest['mint']>[0]) {
+  const minted = await till.mint({ limit: 500, concurrentRequests: 500, ...part })
+  till.upstream.answers((_request, socket) => void socket.write(answerOf(200, [], 'x'.repeat(60_000))))
+  const client = await openRaw(till.port)
+  client.socket.pause()
+  client.write(bytesOf(POST, [minted.auth], '{}').repeat(200))
+  await till.upstream.request(150)
+  return { client, minted }
+}
+
+test('T56: a client that never reads answers that are whole is cut after the idle time', async () => {
+  await start({ limits: { streamIdle: 300 } })
+  const { minted } = await unread()
+  await expect
+    .poll(async () => (await minted.events()).filter(({ type }) => type === 'request.finished').length, {
+      timeout: 5000,
+    })
+    .toBe(await minted.used())
+})
+
+test('T30: a client that never reads does not keep its key in use, nor the broker from stopping', async () => {
+  await start()
+  const { minted } = await unread({ expiresAt: till.now + 60 })
+  await till.ledger.end(minted.grant, 'revoked_by_job', till.now)
+  await till.plane.drain(60_000)
+
+  await unread()
+  await till.plane.drain(100)
+})
