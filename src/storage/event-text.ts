@@ -28,7 +28,11 @@ export function fastEventText(event: AuditEvent): string {
   }
 }
 
+/** Anything else is written by `JSON.stringify`. */
+const PLAIN = /^[ !#-[\]-~]*$/
+
 function string(value: string): string {
+  if (PLAIN.test(value)) return `"${value}"`
   if (!value.isWellFormed()) throw new TypeError('Cannot write a lone surrogate')
   return JSON.stringify(value)
 }
@@ -37,9 +41,10 @@ function stringOrNull(value: string | null): string {
   return value === null ? 'null' : string(value)
 }
 
+/** ECMAScript writes a number as JSON has it, but for `-0`. */
 function number(value: number): string {
   if (!Number.isFinite(value)) throw new TypeError('Cannot write a number that is not finite')
-  return JSON.stringify(value)
+  return value === 0 ? '0' : `${value}`
 }
 
 function numberOrNull(value: number | null): string {
