@@ -1,6 +1,6 @@
 import { endedKey } from '#broker/activate.ts'
 import type { Clock, Ledger } from '#broker/ports.ts'
-import type { Grant } from '#domain/grant.ts'
+import type { Ending, Grant } from '#domain/grant.ts'
 import type { Refusal } from '#domain/refusal.ts'
 
 /** A request that counts as open from its admission to its end. */
@@ -31,7 +31,7 @@ interface OpenOfGrant {
   touchedAt: number
 }
 
-/** Milliseconds. The shortest `idle_after` is a second, and three heartbeats fit into it. */
+/** Milliseconds. The shortest `idle_after` is a second, and three heartbeats fit into it. So late may an expired key be seen. */
 const HEARTBEAT = 300
 /** One key may hold this part of the memory for bodies. */
 const KEYS_SHARE = 8
@@ -46,16 +46,24 @@ export function openRequests(ledger: Ledger, clock: Clock, mostBytes: number, on
   let heartbeat: NodeJS.Timeout | null = null
   let whenEmpty: (() => void) | null = null
 
+  const cutAll = ({ grant, requests }: OpenOfGrant, ending: Ending) => {
+    for (const request of [...requests]) request.cut(endedKey(grant, ending))
+  }
   ledger.onEnding((grantId, ending) => {
     const open = grants.get(grantId)
-    if (open) for (const request of [...open.requests]) request.cut(endedKey(open.grant, ending))
+    if (open) cutAll(open, ending)
   })
 
   const beat = () => {
     const now = clock()
     const due: string[] = []
-    for (const open of grants.values()) {
-      const idleAfter = open.grant.idleAfterSeconds
+    for (const open of [...grants.values()]) {
+      const { expiresAt, idleAfterSeconds: idleAfter } = open.grant
+      // The ledger tells of this, too, but not while it is out of reach: no stream outlives its key for that.
+      if (now >= expiresAt) {
+        cutAll(open, { reason: 'expired', at: expiresAt })
+        continue
+      }
       if (idleAfter === null || Math.abs(now - open.touchedAt) < idleAfter / 4) continue
       open.touchedAt = now
       due.push(open.grant.id)
@@ -72,7 +80,7 @@ export function openRequests(ledger: Ledger, clock: Clock, mostBytes: number, on
       if (!open) {
         open = { grant, requests: [], bytes: 0, touchedAt: clock() }
         grants.set(grant.id, open)
-        if (grant.idleAfterSeconds !== null && !heartbeat) heartbeat = setInterval(beat, HEARTBEAT).unref()
+        heartbeat ??= setInterval(beat, HEARTBEAT).unref()
       } else if (open.requests.length >= grant.concurrentRequests) return false
       request.place = { open, index: open.requests.push(request) - 1, bytes: 0 }
       return true

@@ -280,6 +280,24 @@ test('T30: the end of a key cuts its open streams, and answers what has not begu
   expect((await other.client.answer()).body).toBe('untouched')
 })
 
+test('T30: no stream outlives its key while the ledger tells nothing: what is open then is cut, or answered with 410', async () => {
+  await start({ faults: { onEnding: () => {}, touch: () => Promise.reject(new Error('out of reach')) } })
+  const ends = { expiresAt: till.now + 60 }
+  const streaming = await opened([], ends)
+  streaming.provider.write(STREAM + chunk('data: 1\n\n'))
+  await streaming.client.until('data: 1')
+  const waiting = await opened([], ends)
+  const other = await opened()
+  till.now += 60
+  await streaming.client.closed
+  await streaming.request.closed
+  await waiting.request.closed
+  const answer = await waiting.client.answer()
+  expect([answer.status, answer.headers['till-error']]).toEqual([410, 'key_expired'])
+  other.provider.write(answerOf(200, [], 'untouched'))
+  expect((await other.client.answer()).body).toBe('untouched')
+})
+
 test('a long stream does not look idle', async () => {
   await start()
   const { client, provider, minted } = await opened([], { idleAfterSeconds: 2 })
