@@ -3,9 +3,9 @@ import type { CopierData, CopierMessage } from './copier.ts'
 import type { Fault } from './faults.ts'
 import type { Sql } from './store.ts'
 
-/** Pages in the write-ahead log that are not in the database yet, after which they are copied there: 32 MB. */
-const PAGES = 8192
-/** Pages after which the writer copies them itself, however long that takes: the log must not grow without end. 512 MB. */
+/** Pages in the write-ahead log that are not in the database yet, after which they are copied there: 8 MB. */
+const PAGES = 2048
+/** Pages after which the writer copies them itself, however long that takes: the log must not grow without end. 128 MB. */
 const TOO_MANY_PAGES = 16 * PAGES
 /** Transactions between two looks at the log. */
 const TRANSACTIONS = 64
