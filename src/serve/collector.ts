@@ -11,7 +11,7 @@ import { setFlagsFromString } from 'node:v8'
  * and throws away all optimized code that was made for one: the next requests cost three times as much for two seconds,
  * whenever a burst follows a pause.
  */
-export function makeObjectsYoung(): void {
+export function tuneCollector(): void {
   setFlagsFromString('--no-allocation-site-pretenuring')
   // `--no-memory-reducer` is read too early to be set here.
   setFlagsFromString('--memory-reducer-gc-count=0')

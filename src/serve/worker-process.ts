@@ -4,7 +4,7 @@ import { receiptSigner } from '#crypto/receipt-signer.ts'
 import type { NumericDate } from '#domain/numeric-date.ts'
 import type { SharedWriter } from '#storage/sqlite-ledger.ts'
 import { brokerClock } from './broker-clock.ts'
-import { makeObjectsYoung } from './collector.ts'
+import { tuneCollector } from './collector.ts'
 import { type OpenLedger, openLedger } from './open-ledger.ts'
 import { peer } from './peer.ts'
 import { openPlanes, type Planes } from './planes.ts'
@@ -32,7 +32,7 @@ process.on('uncaughtException', (error) => {
   log.error('worker.fault', { error: error.name })
   process.exit(1)
 })
-makeObjectsYoung()
+tuneCollector()
 keepProcessPrivate(log)
 
 let running: Promise<Running> | null = null

@@ -39,7 +39,7 @@ export function checkpointer(sql: Sql, data: CopierData, failed: (fault: Fault) 
     const worker = new Worker(new URL('./copier.ts', import.meta.url), { workerData: data, execArgv: [], env: {} })
     worker.on('message', ({ fault }: CopierMessage) => {
       isCopying = false
-      isCopied = true
+      isCopied = fault === null
       if (fault) failed(fault)
     })
     // Another one is started for the next copy; until one comes through, the writer copies what is too much.

@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite'
+import { pathToFileURL } from 'node:url'
 import { parentPort, workerData } from 'node:worker_threads'
 import { type Fault, faultOf } from './faults.ts'
 
@@ -20,7 +21,10 @@ export interface CopierMessage {
 
 const port = parentPort!
 const { path, busyTimeout } = workerData as CopierData
-const database = new DatabaseSync(path, { timeout: busyTimeout })
+const file = pathToFileURL(path)
+// The file is there; where it was moved away, an empty one in its place would only hide that.
+file.searchParams.set('mode', 'rw')
+const database = new DatabaseSync(file, { timeout: busyTimeout })
 // As the writer has it: the log is flushed before a page of it is copied, the database before the log may begin again.
 database.exec('PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON')
 database.exec('PRAGMA wal_autocheckpoint = 0')
