@@ -82,7 +82,8 @@ test('G17: for any text around any credential in any pieces, no form is left, an
       const at = bytes.indexOf(secret)
       // In JSON a backslash before such a character belongs to it: what is struck out begins there.
       const isEscaped = bytes[at - 1] === '\\' && '\\"/'.includes(secret[0]!)
-      if (!isEscaped && !bytes.includes(secret, at + 1)) expect(out.slice(0, at)).toBe(bytes.slice(0, at).replaceAll(secret, ''))
+      if (!isEscaped && !bytes.includes(secret, at + 1))
+        expect(out.slice(0, at)).toBe(bytes.slice(0, at).replaceAll(secret, ''))
       expect(out).toBe(redacted([bytes], secret))
     }),
     { numRuns: 300 },
