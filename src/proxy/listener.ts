@@ -42,9 +42,10 @@ export function publicListener(
     if (!isControl(request)) return dataPlane.handle(request, response)
     response.writeHead(417, { connection: 'close' }).end()
   })
-  // Also when the whole answer is written, which no exchange waits for: it stands in memory until it is read.
+  // An answer that is written whole, which no exchange waits for, stands in memory until it is read. Whoever listens for
+  // this has to close idle connections, too: those whose time is not the server's but `keepAliveTimeout`.
   server.setTimeout(stall, (socket) => {
-    if (socket.writableLength > 0) socket.destroy()
+    if (socket.writableLength > 0 || socket.timeout !== stall) socket.destroy()
   })
   server.on('upgrade', (request, socket) => dataPlane.upgrade(request, socket))
   return server
