@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http'
 import type { Grant } from '#domain/grant.ts'
 import type { Provider } from '#domain/provider.ts'
 import { type Refusal, refusal } from '#domain/refusal.ts'
@@ -7,6 +6,7 @@ import { modelIsAllowed, place } from '#domain/scope.ts'
 import * as say from '#domain/sentence.ts'
 import { canonicalPath, modelOfPath, type ProxyTarget } from '#domain/target.ts'
 import { modelOfBody } from './checked-model.ts'
+import type { ClientRequest } from './client.ts'
 import type { Asked, Exchange } from './exchange.ts'
 import type { Plane } from './plane.ts'
 import { STOPPING } from './refuse.ts'
@@ -87,7 +87,7 @@ export function admit(
 
 function admitBody(
   plane: Plane,
-  request: IncomingMessage,
+  request: ClientRequest,
   { grant, asked, provider, route, isFree, checked, path, target }: Placed,
   body: AdmittedBody | WholeBodyFault,
 ): Admitted | Refusal {

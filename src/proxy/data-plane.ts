@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { activate, deadKey } from '#broker/activate.ts'
 import type { Clock, Credentials, Ledger, Log, Random, RequestRecord, Rules } from '#broker/ports.ts'
@@ -11,6 +11,7 @@ import * as say from '#domain/sentence.ts'
 import { parseProxyTarget } from '#domain/target.ts'
 import { isCodex, refusalAnswer } from '#wire/refusal-body.ts'
 import { type Admitted, admit } from './admit.ts'
+import type { ClientRequest, ClientResponse } from './client.ts'
 import { Exchange, type Finished } from './exchange.ts'
 import { forward, type Outgoing } from './forward.ts'
 import { framingFault } from './framing.ts'
@@ -41,7 +42,7 @@ export interface DataPlaneOptions {
 
 export interface DataPlane {
   /** Takes a request whose target begins with `/proxy/`. */
-  handle(request: IncomingMessage, response: ServerResponse): void
+  handle(request: ClientRequest, response: ClientResponse): void
   /** Answers 426 to every upgrade. */
   upgrade(request: IncomingMessage, socket: Duplex): void
   /** Refuses what comes, lets what is open finish for that long, then cuts it. Resolves when nothing is open. */
@@ -94,7 +95,7 @@ async function pass(plane: Plane, exchange: Exchange): Promise<void> {
   if (!known && !isKey(key.text)) return exchange.refuse(UNKNOWN_KEY)
   if (request.url!.includes(key.text)) return exchange.refuse(KEY_IN_TARGET)
   // Also when the grant is known: meanwhile a small body arrives, which then needs not be waited for.
-  const grant = await (known ?? plane.ledger.find(plane.digest(key.text)))
+  const grant = known && request.complete ? known : await (known ?? plane.ledger.find(plane.digest(key.text)))
   if (!grant) return exchange.refuse(UNKNOWN_KEY)
   if (!known) plane.known.remember(request.socket, key.text, grant, exchange.startedAt)
   // Whoever went away by now must not count as open: nothing would tell that it ended.
@@ -102,7 +103,8 @@ async function pass(plane: Plane, exchange: Exchange): Promise<void> {
   exchange.grant = grant
   exchange.whenFinished = () => plane.open.remove(exchange)
 
-  const admitted = await admit(plane, exchange, target, grant)
+  const admitting = admit(plane, exchange, target, grant)
+  const admitted = admitting instanceof Promise ? await admitting : admitting
   if (admitted.kind === 'refused') return refuse(plane, exchange, admitted)
   const outgoing = prepare(plane, exchange, admitted, key.text)
   if (outgoing.kind === 'refused') return refuse(plane, exchange, outgoing)

@@ -1,8 +1,8 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Grant } from '#domain/grant.ts'
 import type { Refusal } from '#domain/refusal.ts'
 import { isCodex, refusalAnswer } from '#wire/refusal-body.ts'
 import { type AnswerHead, answerHead } from './answer-head.ts'
+import { type ClientRequest, type ClientResponse, header } from './client.ts'
 import { type Departure, leaveTogether } from './departures.ts'
 import type { OpenRequest, Place } from './open-requests.ts'
 import type { Redactor } from './redactor.ts'
@@ -47,8 +47,8 @@ const SMALL_ANSWER = 65_536
  * can be refused; from then on it can only be cut.
  */
 export class Exchange implements AnswerReader, Departure, OpenRequest {
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
+  readonly request: ClientRequest
+  readonly response: ClientResponse
   readonly id: string
   /** Milliseconds of `performance.now()`. */
   readonly startedAt = performance.now()
@@ -84,7 +84,7 @@ export class Exchange implements AnswerReader, Departure, OpenRequest {
   #bytesOut = 0
   #stall: NodeJS.Timeout | null = null
 
-  constructor(request: IncomingMessage, response: ServerResponse, id: string, stallLimit: number) {
+  constructor(request: ClientRequest, response: ClientResponse, id: string, stallLimit: number) {
     this.request = request
     this.response = response
     this.id = id
@@ -113,7 +113,7 @@ export class Exchange implements AnswerReader, Departure, OpenRequest {
 
   /** Tells a client that waits for it to send its body. */
   letBodyCome(): void {
-    if (this.request.headers.expect === undefined || this.isOver) return
+    if (this.isOver || header(this.request.rawHeaders, 'expect') === undefined) return
     this.#isContinued = true
     this.response.writeContinue()
   }
@@ -121,19 +121,18 @@ export class Exchange implements AnswerReader, Departure, OpenRequest {
   /** Answers with a refusal, unless there is an answer already. */
   refuse(refused: Refusal, isClosing = false): void {
     if (this.isOver) return
-    const { headers } = this.request
-    const answer = refusalAnswer(
-      refused,
-      this.id,
-      isCodex(headers['originator'] as string | undefined, headers['user-agent']),
-    )
+    const { rawHeaders } = this.request
+    const isOfCodex = isCodex(header(rawHeaders, 'originator'), header(rawHeaders, 'user-agent'))
+    const answer = refusalAnswer(refused, this.id, isOfCodex)
     const head = [...answer.headers, 'content-length', String(Buffer.byteLength(answer.body))]
     // A client that was not told to send its body may send it all the same, or not: the next request starts nowhere.
-    if (isClosing || (headers.expect !== undefined && !this.#isContinued)) head.push('connection', 'close')
+    if (isClosing || (!this.#isContinued && header(rawHeaders, 'expect') !== undefined))
+      head.push('connection', 'close')
     this.#addOwnHeaders(head)
     this.#head = null
     this.#status = answer.status
-    this.response.writeHead(answer.status, head).end(answer.body)
+    this.response.writeHead(answer.status, head)
+    this.response.end(answer.body, 'utf8')
   }
 
   /**
@@ -222,8 +221,7 @@ export class Exchange implements AnswerReader, Departure, OpenRequest {
     const last = this.#whole ?? rest
     this.#bytesOut += last.length
     // As text it leaves in one write with its head; bytes would be a second one.
-    if (last.length > 0) this.response.end(last.toString('latin1'), 'latin1')
-    else this.response.end()
+    this.response.end(last.toString('latin1'), 'latin1')
   }
 
   onFailure(failure: UpstreamFailure): void {
@@ -305,10 +303,11 @@ export class Exchange implements AnswerReader, Departure, OpenRequest {
 /** Milliseconds. What is left of a body nobody wants may come for so long, so that its sender reads the answer. */
 const DISCARD_FOR = 5_000
 
-function discardRest(request: IncomingMessage): void {
+function discardRest(request: ClientRequest): void {
   const timer = setTimeout(() => request.socket.destroy(), DISCARD_FOR).unref()
   const done = () => clearTimeout(timer)
-  request.once('end', done).once('close', done).resume()
+  request.once('end', done).once('close', done)
+  request.resume()
 }
 
 function ignore(): void {}

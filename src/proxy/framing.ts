@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http'
 import { type Refusal, refusal } from '#domain/refusal.ts'
+import type { ClientRequest } from './client.ts'
 
 /** Far below the 1,000 after which Node drops headers without a word: a `Host` could hide there. */
 export const MAX_HEADERS = 100
@@ -10,12 +10,12 @@ export const MAX_HEADERS = 100
  *
  * @returns `null` when the request is framed in the one way there is
  */
-export function framingFault(request: IncomingMessage): Refusal | null {
+export function framingFault(request: ClientRequest): Refusal | null {
   const fault = faultOf(request)
   return fault === null ? null : refusal('request_refused', `The request is refused: ${fault}.`)
 }
 
-function faultOf(request: IncomingMessage): string | null {
+function faultOf(request: ClientRequest): string | null {
   const { method, url, rawHeaders, httpVersion } = request
   if (!url?.startsWith('/')) return 'its target is not a path'
   if (httpVersion !== '1.1' && httpVersion !== '1.0') return 'its version of HTTP is neither 1.1 nor 1.0'

@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
+import { type ClientRequest, header } from './client.ts'
 
 /** What went wrong with a body while it was read. */
 export type BodyFault = 'too_large' | 'idle' | 'broken'
@@ -20,17 +20,16 @@ export interface BodyOwner {
 }
 
 /** Bytes that the head announces: 0 for none, `null` for a chunked body. */
-export function announcedLength(request: IncomingMessage): number | null {
-  const length = request.headers['content-length']
+export function announcedLength(request: ClientRequest): number | null {
+  const length = header(request.rawHeaders, 'content-length')
   if (length !== undefined) return Number(length)
-  return request.headers['transfer-encoding'] === undefined ? 0 : null
+  return header(request.rawHeaders, 'transfer-encoding') === undefined ? 0 : null
 }
 
 /** The body, if all of it has arrived already, as it has with most requests; `null` otherwise, and nothing was taken. */
-export function arrivedBody(request: IncomingMessage, announced: number | null): Buffer | null {
+export function arrivedBody(request: ClientRequest, announced: number | null): Buffer | null {
   if (announced === null ? !request.complete : request.readableLength < announced) return null
-  const body: Buffer | null = request.read()
-  return body ?? Buffer.alloc(0)
+  return request.read() ?? Buffer.alloc(0)
 }
 
 /**
@@ -39,7 +38,7 @@ export function arrivedBody(request: IncomingMessage, announced: number | null):
  * @param hasRoom asked for each piece
  */
 export function wholeBody(
-  request: IncomingMessage,
+  request: ClientRequest,
   limits: BodyLimits,
   hasRoom: (bytes: number) => boolean,
 ): Promise<Buffer | WholeBodyFault> {
@@ -63,6 +62,7 @@ export function wholeBody(
   const broken = () => finish('broken')
   const timer = setTimeout(finish, limits.idle, 'idle')
   request.on('data', take).on('end', end).on('close', broken).on('error', broken)
+  request.resume()
   return promise
 }
 
@@ -71,14 +71,14 @@ export function wholeBody(
  * alone. Takes no more from the client than the provider takes from it.
  */
 export class PassingBody extends Readable {
-  readonly #request: IncomingMessage
+  readonly #request: ClientRequest
   readonly #limits: BodyLimits
   readonly #owner: BodyOwner
   readonly #timer: NodeJS.Timeout
   #length = 0
   #isFull = false
 
-  constructor(request: IncomingMessage, limits: BodyLimits, owner: BodyOwner) {
+  constructor(request: ClientRequest, limits: BodyLimits, owner: BodyOwner) {
     super({ highWaterMark: 65_536 })
     this.#request = request
     this.#limits = limits

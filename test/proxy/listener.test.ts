@@ -1,7 +1,8 @@
 import { once } from 'node:events'
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
+import type { ClientRequest, ClientResponse } from '#proxy/client.ts'
 import type { DataPlane } from '#proxy/data-plane.ts'
 import { publicListener } from '#proxy/listener.ts'
 import { openRaw, type RawConnection } from '#test/support/raw-client.ts'
@@ -14,8 +15,8 @@ afterEach(() => {
 })
 
 /** A listener in which an idle connection lives as briefly as Node lets it: a second, and what is asked for. */
-async function listen(answer: (response: ServerResponse) => void, stall: number): Promise<void> {
-  const handle = (_request: IncomingMessage, response: ServerResponse) => answer(response)
+async function listen(answer: (response: ClientResponse) => void, stall: number): Promise<void> {
+  const handle = (_request: ClientRequest, response: ClientResponse) => answer(response)
   const plane: DataPlane = { handle, upgrade: () => {}, drain: async () => {} }
   server = publicListener(plane, handle, stall)
   server.keepAliveTimeout = 100
@@ -24,17 +25,27 @@ async function listen(answer: (response: ServerResponse) => void, stall: number)
   client = await openRaw((server.address() as AddressInfo).port)
 }
 
-const GET = 'GET /proxy/openai/v1/models HTTP/1.1\r\nhost: till\r\n\r\n'
+function say(response: ClientResponse, text: string): void {
+  response.writeHead(200, ['content-length', String(text.length)])
+  response.end(text, 'latin1')
+}
 
-test('T56: a connection that idles after its answer is closed', async () => {
-  await listen((response) => response.end('here'), 60_000)
-  client.write(GET)
-  expect((await client.answer()).body).toBe('here')
-  await client.closed
-})
+const GET = 'GET /proxy/openai/v1/models HTTP/1.1\r\nhost: till\r\n'
 
-test('a connection on which an answer is waited for stays open, however long nothing moves on it', async () => {
-  await listen((response) => setTimeout(() => response.end('late'), 1500), 200)
-  client.write(GET)
-  expect((await client.answer()).body).toBe('late')
+describe.each([
+  ['a plain request', `${GET}\r\n`],
+  ["one that Node's parser reads", `${GET}connection: keep-alive, x-a\r\n\r\n`],
+])('%s', (_name, request) => {
+  test('T56: a connection that idles after its answer is closed', async () => {
+    await listen((response) => say(response, 'here'), 60_000)
+    client.write(request)
+    expect((await client.answer()).body).toBe('here')
+    await client.closed
+  })
+
+  test('a connection on which an answer is waited for stays open, however long nothing moves on it', async () => {
+    await listen((response) => setTimeout(() => say(response, 'late'), 1500), 200)
+    client.write(request)
+    expect((await client.answer()).body).toBe('late')
+  })
 })

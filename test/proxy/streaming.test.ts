@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { bytesOf, openRaw, raw } from '#test/support/raw-client.ts'
 import { answerOf } from '#test/support/raw-upstream.ts'
 import { CREDENTIAL, type PlaneUnderTest, startPlane } from './plane.ts'
@@ -375,33 +375,41 @@ test('interim answers of the provider are passed over', async () => {
   expect((await client.answer()).body).toBe('final')
 })
 
-/** A client that reads nothing of many whole answers, the last of which the provider has finished with. */
-async function unread(part?: Parameters<PlaneUnderTest['mint']>[0]) {
+/** A client that reads nothing of many whole answers: more than fits between it and the broker. */
+async function unread(headers: readonly string[], part?: Parameters<PlaneUnderTest['mint']>[0]) {
   const minted = await till.mint({ limit: 500, concurrentRequests: 500, ...part })
   till.upstream.answers((_request, socket) => void socket.write(answerOf(200, [], 'x'.repeat(60_000))))
   const client = await openRaw(till.port)
   client.socket.pause()
-  client.write(bytesOf(POST, [minted.auth], '{}').repeat(200))
-  await till.upstream.request(150)
+  client.write(bytesOf(POST, [minted.auth, ...headers], '{}').repeat(200))
+  for (let before = -1; before !== till.upstream.requests.length; ) {
+    before = till.upstream.requests.length
+    await new Promise((resolve) => setTimeout(resolve, 250))
+  }
   return { client, minted }
 }
 
-test('T56: a client that never reads answers that are whole is cut after the idle time', async () => {
-  await start({ limits: { streamIdle: 300 } })
-  const { minted } = await unread()
-  await expect
-    .poll(async () => (await minted.events()).filter(({ type }) => type === 'request.finished').length, {
-      timeout: 5000,
-    })
-    .toBe(await minted.used())
-})
+describe.each([
+  ['plain requests', []],
+  ["requests that Node's parser reads", ['connection: keep-alive, x-a']],
+])('%s', (_name, headers) => {
+  test('T56: a client that never reads answers that are whole is cut after the idle time', async () => {
+    await start({ limits: { streamIdle: 300 } })
+    const { minted } = await unread(headers)
+    await expect
+      .poll(async () => (await minted.events()).filter(({ type }) => type === 'request.finished').length, {
+        timeout: 5000,
+      })
+      .toBe(await minted.used())
+  })
 
-test('T30: a client that never reads does not keep its key in use, nor the broker from stopping', async () => {
-  await start()
-  const { minted } = await unread({ expiresAt: till.now + 60 })
-  await till.ledger.end(minted.grant, 'revoked_by_job', till.now)
-  await till.plane.drain(60_000)
+  test('T30: a client that never reads does not keep its key in use, nor the broker from stopping', async () => {
+    await start()
+    const { minted } = await unread(headers, { expiresAt: till.now + 60 })
+    await till.ledger.end(minted.grant, 'revoked_by_job', till.now)
+    await till.plane.drain(60_000)
 
-  await unread()
-  await till.plane.drain(100)
+    await unread(headers)
+    await till.plane.drain(100)
+  })
 })

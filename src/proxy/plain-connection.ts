@@ -1,0 +1,178 @@
+import type { Socket } from 'node:net'
+import { MAX_PLAIN_HEAD, plainHead } from './plain-head.ts'
+import { PlainRequest } from './plain-request.ts'
+import { PlainResponse } from './plain-response.ts'
+
+/** Milliseconds. */
+export interface ClientPatience {
+  /** From the first look at a connection, or from the first byte of a head, to its last. */
+  readonly head: number
+  /** For the whole of a request. */
+  readonly request: number
+  /** Between an answer and the next request. */
+  readonly keepAlive: number
+  /** In which a client takes nothing of what is written to it. */
+  readonly stall: number
+}
+
+/** What becomes of what arrives on a connection. */
+export interface ConnectionOwner {
+  readonly patience: ClientPatience
+  /** Takes a request that was read here. */
+  plain(request: PlainRequest, response: PlainResponse): void
+  /** Takes the connection for good: what has come on it is not plain. `bytes` were read from it already. */
+  other(socket: Socket, bytes: Buffer): void
+  /** There is nothing more to be looked after. */
+  left(connection: PlainConnection): void
+}
+
+/** Bytes that may have come behind a request that is not answered: then the client waits, too. */
+const MOST_HELD = 65_536
+
+/**
+ * A connection of a client, as long as all that comes on it is plain (`plain-head.ts`): one request at a time, each
+ * answered before the next is looked at. The first one that is not plain goes to Node's parser, and with it the
+ * connection: what two servers could read in two ways has one reader, and it is not this one.
+ */
+export class PlainConnection {
+  readonly #socket: Socket
+  readonly #owner: ConnectionOwner
+  /** Arrived and not looked at. */
+  #held: Buffer = EMPTY
+  #request: PlainRequest | null = null
+  #response: PlainResponse | null = null
+  #isTaking = false
+  /** Milliseconds of `performance.now()`: of the connection, the last answer, the first byte of a head, or the request. */
+  #since = performance.now()
+  #isNew = true
+
+  constructor(socket: Socket, owner: ConnectionOwner) {
+    this.#socket = socket
+    this.#owner = owner
+    socket.on('data', this.#data).on('end', this.#end).on('close', this.#closed).on('error', this.#failed)
+    socket.setTimeout(owner.patience.stall).on('timeout', this.#stalled)
+  }
+
+  /** Whether it waits for a request. */
+  get isIdle(): boolean {
+    return this.#request === null && this.#held.length === 0
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  /** Has anything been waited for too long? @param now milliseconds of `performance.now()` */
+  tick(now: number): void {
+    const { head, request, keepAlive } = this.#owner.patience
+    const waited = now - this.#since
+    if (this.#request) {
+      if (!this.#request.complete && waited > request) this.#timeOut()
+    } else if (this.#held.length > 0 || this.#isNew) {
+      if (waited > head) this.#timeOut()
+    } else if (waited > keepAlive) this.destroy()
+  }
+
+  /** As Node's server does it. */
+  #timeOut(): void {
+    if (!this.#response?.headersSent) this.#socket.write('HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n')
+    this.destroy()
+  }
+
+  readonly #data = (bytes: Buffer): void => {
+    const request = this.#request
+    if (!request) {
+      if (this.#held.length === 0) this.#since = performance.now()
+      this.#hold(bytes)
+      this.#next()
+    } else if (request.complete) this.#holdBehind(bytes)
+    else {
+      const rest = request.take(bytes)
+      if (rest.length > 0) this.#holdBehind(rest)
+      if (request.complete) this.#proceed()
+    }
+  }
+
+  #hold(bytes: Buffer): void {
+    this.#held = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes])
+  }
+
+  #holdBehind(bytes: Buffer): void {
+    this.#hold(bytes)
+    if (this.#held.length > MOST_HELD) this.#socket.pause()
+  }
+
+  /** Takes requests out of what has arrived, while each is answered at once. */
+  #next(): void {
+    if (this.#isTaking) return
+    this.#isTaking = true
+    while (this.#request === null && this.#held.length > 0 && this.#take());
+    this.#isTaking = false
+  }
+
+  /** @returns whether a request was taken */
+  #take(): boolean {
+    const bytes = this.#held
+    const end = bytes.indexOf(HEAD_END)
+    if (end < 0 && bytes.length <= MAX_PLAIN_HEAD) return false
+    const head = end < 0 || end > MAX_PLAIN_HEAD ? null : plainHead(bytes.toString('latin1', 0, end))
+    if (head === null) {
+      this.#handOver()
+      return false
+    }
+    const request = new PlainRequest(head, this.#socket)
+    const { method, isLast } = head
+    const keepAliveSeconds = Math.floor(this.#owner.patience.keepAlive / 1000)
+    const response = new PlainResponse(this.#socket, { method, isLast, keepAliveSeconds }, this.#answered)
+    this.#held = request.take(bytes.subarray(end + HEAD_END.length))
+    this.#request = request
+    this.#response = response
+    this.#isNew = false
+    this.#owner.plain(request, response)
+    return true
+  }
+
+  readonly #answered = (): void => {
+    if (this.#response?.isLast) this.#socket.destroySoon()
+    else this.#proceed()
+  }
+
+  /** To the next request, once this one has arrived and was answered. */
+  #proceed(): void {
+    if (!this.#request?.complete || !this.#response?.writableFinished || this.#response.isLast) return
+    this.#request = null
+    this.#response = null
+    this.#since = performance.now()
+    if (this.#socket.isPaused()) this.#socket.resume()
+    if (this.#held.length > 0) this.#next()
+  }
+
+  #handOver(): void {
+    const socket = this.#socket
+    socket.off('data', this.#data).off('end', this.#end).off('close', this.#closed).off('error', this.#failed)
+    socket.setTimeout(0).off('timeout', this.#stalled)
+    this.#owner.left(this)
+    this.#owner.other(socket, this.#held)
+  }
+
+  /** Who sends no more takes no more, as with Node's server. */
+  readonly #end = (): void => {
+    this.#socket.end()
+  }
+
+  readonly #closed = (): void => {
+    this.#owner.left(this)
+    if (this.#request && !this.#request.complete) this.#request.emit('close')
+    this.#response?.close()
+  }
+
+  readonly #failed = (): void => this.destroy()
+
+  /** Nothing has moved for long. An answer that nobody takes stands in memory. */
+  readonly #stalled = (): void => {
+    if (this.#socket.writableLength > 0) this.destroy()
+  }
+}
+
+const EMPTY = Buffer.alloc(0)
+const HEAD_END = Buffer.from('\r\n\r\n')
