@@ -69,8 +69,12 @@ class PublicServer extends Server {
     const server = this
     const owner = {
       get patience(): ClientPatience {
-        const { headersTimeout: head, requestTimeout: request, keepAliveTimeout: keepAlive } = server
-        return { head, request, keepAlive, stall }
+        const { headersTimeout, requestTimeout, keepAliveTimeout } = server
+        return { head: beats(headersTimeout), request: beats(requestTimeout), keepAlive: beats(keepAliveTimeout) }
+      },
+      stall,
+      get keepAliveSeconds() {
+        return Math.floor(server.keepAliveTimeout / 1000)
       },
       plain: (request: PlainRequest, response: PlainResponse) => dataPlane.handle(request, response),
       other(socket: Socket, bytes: Buffer) {
@@ -82,11 +86,9 @@ class PublicServer extends Server {
       left: (connection: PlainConnection) => void this.#plain.delete(connection),
     }
     this.on('connection', (socket: Socket) => this.#plain.add(new PlainConnection(socket, owner)))
-    const beat = Math.min(LISTENER.connectionsCheckingInterval, Math.ceil(stall / 4))
     const timer = setInterval(() => {
-      const now = performance.now()
-      for (const connection of this.#plain) connection.tick(now)
-    }, beat).unref()
+      for (const connection of this.#plain) connection.tick()
+    }, BEAT).unref()
     this.once('close', () => clearInterval(timer))
   }
 
@@ -100,6 +102,9 @@ class PublicServer extends Server {
     for (const connection of this.#plain) connection.destroy()
   }
 }
+
+const BEAT = LISTENER.connectionsCheckingInterval
+const beats = (milliseconds: number) => Math.ceil(milliseconds / BEAT)
 
 /** A target that does not begin with `/` (absolute form, `*`) is no path of either plane: the data plane refuses it. */
 function isControl({ url = '' }: IncomingMessage): boolean {

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net'
-import { MAX_PLAIN_HEAD, plainHead } from './plain-head.ts'
+import { couldBecomePlain, MAX_PLAIN_HEAD, plainHead } from './plain-head.ts'
 import { PlainRequest } from './plain-request.ts'
 import { PlainResponse } from './plain-response.ts'
 
-/** Milliseconds. */
+/** In beats of the timer that all connections share. */
 export interface ClientPatience {
   /** From the first look at a connection, or from the first byte of a head, to its last. */
   readonly head: number
@@ -11,13 +11,15 @@ export interface ClientPatience {
   readonly request: number
   /** Between an answer and the next request. */
   readonly keepAlive: number
-  /** In which a client takes nothing of what is written to it. */
-  readonly stall: number
 }
 
 /** What becomes of what arrives on a connection. */
 export interface ConnectionOwner {
   readonly patience: ClientPatience
+  /** Milliseconds in which a client may take nothing of what is written to it. */
+  readonly stall: number
+  /** Seconds that a client is told it may wait before the next request. */
+  readonly keepAliveSeconds: number
   /** Takes a request that was read here. */
   plain(request: PlainRequest, response: PlainResponse): void
   /** Takes the connection for good: what has come on it is not plain. `bytes` were read from it already. */
@@ -28,6 +30,8 @@ export interface ConnectionOwner {
 
 /** Bytes that may have come behind a request that is not answered: then the client waits, too. */
 const MOST_HELD = 65_536
+/** Of a head. */
+const MOST_PIECES = 8
 
 /**
  * A connection of a client, as long as all that comes on it is plain (`plain-head.ts`): one request at a time, each
@@ -41,16 +45,18 @@ export class PlainConnection {
   #held: Buffer = EMPTY
   #request: PlainRequest | null = null
   #response: PlainResponse | null = null
+  /** In which the head has come that is not complete. */
+  #pieces = 0
   #isTaking = false
-  /** Milliseconds of `performance.now()`: of the connection, the last answer, the first byte of a head, or the request. */
-  #since = performance.now()
+  /** Beats since the connection, the last answer, the first byte of a head, or the request. */
+  #beats = 0
   #isNew = true
 
   constructor(socket: Socket, owner: ConnectionOwner) {
     this.#socket = socket
     this.#owner = owner
     socket.on('data', this.#data).on('end', this.#end).on('close', this.#closed).on('error', this.#failed)
-    socket.setTimeout(owner.patience.stall).on('timeout', this.#stalled)
+    socket.setTimeout(owner.stall).on('timeout', this.#stalled)
   }
 
   /** Whether it waits for a request. */
@@ -62,15 +68,15 @@ export class PlainConnection {
     this.#socket.destroy()
   }
 
-  /** Has anything been waited for too long? @param now milliseconds of `performance.now()` */
-  tick(now: number): void {
+  /** Once a beat: has anything been waited for too long? */
+  tick(): void {
     const { head, request, keepAlive } = this.#owner.patience
-    const waited = now - this.#since
+    this.#beats++
     if (this.#request) {
-      if (!this.#request.complete && waited > request) this.#timeOut()
+      if (!this.#request.complete && this.#beats > request) this.#timeOut()
     } else if (this.#held.length > 0 || this.#isNew) {
-      if (waited > head) this.#timeOut()
-    } else if (waited > keepAlive) this.destroy()
+      if (this.#beats > head) this.#timeOut()
+    } else if (this.#beats > keepAlive) this.destroy()
   }
 
   /** As Node's server does it. */
@@ -82,7 +88,7 @@ export class PlainConnection {
   readonly #data = (bytes: Buffer): void => {
     const request = this.#request
     if (!request) {
-      if (this.#held.length === 0) this.#since = performance.now()
+      if (this.#held.length === 0 && !this.#isNew) this.#beats = 0
       this.#hold(bytes)
       this.#next()
     } else if (request.complete) this.#holdBehind(bytes)
@@ -114,22 +120,29 @@ export class PlainConnection {
   #take(): boolean {
     const bytes = this.#held
     const end = bytes.indexOf(HEAD_END)
-    if (end < 0 && bytes.length <= MAX_PLAIN_HEAD) return false
+    if (end < 0 && this.#awaitsHead(bytes)) return false
     const head = end < 0 || end > MAX_PLAIN_HEAD ? null : plainHead(bytes.toString('latin1', 0, end))
     if (head === null) {
       this.#handOver()
       return false
     }
+    this.#pieces = 0
     const request = new PlainRequest(head, this.#socket)
     const { method, isLast } = head
-    const keepAliveSeconds = Math.floor(this.#owner.patience.keepAlive / 1000)
+    const { keepAliveSeconds } = this.#owner
     const response = new PlainResponse(this.#socket, { method, isLast, keepAliveSeconds }, this.#answered)
     this.#held = request.take(bytes.subarray(end + HEAD_END.length))
     this.#request = request
     this.#response = response
     this.#isNew = false
+    this.#beats = 0
     this.#owner.plain(request, response)
     return true
+  }
+
+  /** Whether the rest of a head may be waited for here. One that comes in many pieces would be looked at as often. */
+  #awaitsHead(bytes: Buffer): boolean {
+    return ++this.#pieces <= MOST_PIECES && bytes.length <= MAX_PLAIN_HEAD && couldBecomePlain(bytes.toString('latin1'))
   }
 
   readonly #answered = (): void => {
@@ -142,7 +155,7 @@ export class PlainConnection {
     if (!this.#request?.complete || !this.#response?.writableFinished || this.#response.isLast) return
     this.#request = null
     this.#response = null
-    this.#since = performance.now()
+    this.#beats = 0
     if (this.#socket.isPaused()) this.#socket.resume()
     if (this.#held.length > 0) this.#next()
   }

@@ -26,6 +26,7 @@ export function plainHead(text: string): PlainHead | null {
   let at = text.indexOf('\r\n')
   const lineEnd = at < 0 ? text.length : at
   const rawHeaders: string[] = []
+  let hosts = 0
   let length = -1
   let isLast = false
   while (at >= 0) {
@@ -37,8 +38,11 @@ export function plainHead(text: string): PlainHead | null {
     rawHeaders.push(name, value)
     // Every name that matters here has one of these lengths.
     const size = name.length
-    if (size !== 6 && size !== 7 && size !== 10 && size !== 14 && size !== 17) continue
+    if (size !== 4 && size !== 6 && size !== 7 && size !== 10 && size !== 14 && size !== 17) continue
     switch (name.toLowerCase()) {
+      case 'host':
+        hosts++
+        break
       case 'content-length':
         if (length >= 0 || !LENGTH.test(value)) return null
         length = Number(value)
@@ -53,6 +57,7 @@ export function plainHead(text: string): PlainHead | null {
         return null
     }
   }
+  if (hosts !== 1) return null
   return {
     method: text.slice(0, methodEnd),
     url: text.slice(methodEnd + 1, lineEnd - VERSION.length),
@@ -60,6 +65,16 @@ export function plainHead(text: string): PlainHead | null {
     length: Math.max(0, length),
     isLast,
   }
+}
+
+/**
+ * Whether a text without an empty line can still become a plain head: its whole lines are plain, and the one that has
+ * begun holds no control character.
+ */
+export function couldBecomePlain(text: string): boolean {
+  const end = text.lastIndexOf('\r\n')
+  if (end < 0) return BEGUN.test(text)
+  return PLAIN.test(text.slice(0, end)) && BEGUN.test(text.slice(end + 2))
 }
 
 /** Without the blanks and tabs around it (RFC 9110, section 5.5). */
@@ -75,6 +90,7 @@ const isBlank = (code: number) => code === 0x20 || code === 0x09
 
 const VERSION = ' HTTP/1.1'
 const LENGTH = /^(?:0|[1-9][0-9]{0,14})$/
+const BEGUN = /^[\t\x20-\x7e\x80-\xff]*\r?$/
 /** One line break, no blank in or behind a name, no control character, no folded line, one version. */
 const PLAIN =
   /^(?:GET|POST|PUT|PATCH|DELETE|HEAD) \/proxy\/[!-~]* HTTP\/1\.1(?:\r\n[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*)*$/

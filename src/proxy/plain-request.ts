@@ -20,6 +20,7 @@ export class PlainRequest extends EventEmitter implements ClientRequest {
   #left: number
   #unread: Buffer[] = NONE
   #isFlowing = false
+  #isEndTold = false
 
   constructor({ method, url, rawHeaders, length }: PlainHead, socket: Socket) {
     super()
@@ -46,7 +47,13 @@ export class PlainRequest extends EventEmitter implements ClientRequest {
 
   #tell(part: Buffer): void {
     this.emit('data', part)
-    if (this.#left === 0) this.emit('end')
+    if (this.#left === 0) this.#tellEnd()
+  }
+
+  #tellEnd(): void {
+    if (this.#isEndTold) return
+    this.#isEndTold = true
+    this.emit('end')
   }
 
   #keep(part: Buffer): void {
@@ -71,6 +78,7 @@ export class PlainRequest extends EventEmitter implements ClientRequest {
     this.#isFlowing = true
     const unread = this.read()
     if (unread) this.#tell(unread)
+    else if (this.#left === 0) this.#tellEnd()
     // Whoever was told may want no more for now.
     if (this.#isFlowing) this.socket.resume()
   }

@@ -13,7 +13,7 @@ afterAll(async () => {
   for (const { close } of fuzzers) await close?.()
 })
 
-test.each(['target', 'body', 'redactor', 'config', 'upstream', 'token', 'wire'])(
+test.each(['target', 'body', 'redactor', 'config', 'upstream', 'token', 'wire', 'plain'])(
   'G16: a round of mutated input finds nothing: %s',
   async (name) => {
     expect(await fuzzers.find((fuzzer) => fuzzer.name === name)!.round(SEED)).toBeGreaterThan(0)

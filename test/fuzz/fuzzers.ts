@@ -1,6 +1,7 @@
 import { bodyFuzzer } from './body.ts'
 import { configFuzzer } from './config.ts'
 import type { Fuzzer } from './fuzzer.ts'
+import { plainFuzzer } from './plain.ts'
 import { redactorFuzzer } from './redactor.ts'
 import { targetFuzzer } from './target.ts'
 import { tokenFuzzer } from './token.ts'
@@ -27,5 +28,6 @@ export async function startFuzzers(): Promise<readonly Fuzzer[]> {
     upstreamFuzzer,
     await tokenFuzzer(),
     await wireFuzzer(),
+    await plainFuzzer(),
   ]
 }
