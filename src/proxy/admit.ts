@@ -1,10 +1,10 @@
 import type { Grant } from '#domain/grant.ts'
 import type { Provider } from '#domain/provider.ts'
 import { type Refusal, refusal } from '#domain/refusal.ts'
-import { formatRoute, type Route } from '#domain/route.ts'
-import { modelIsAllowed, place } from '#domain/scope.ts'
+import { modelIsAllowed } from '#domain/scope.ts'
 import * as say from '#domain/sentence.ts'
-import { canonicalPath, modelOfPath, type ProxyTarget } from '#domain/target.ts'
+import { modelOfPath } from '#domain/target.ts'
+import type { AskedHead, PlacedHead } from './asked-head.ts'
 import { modelOfBody } from './checked-model.ts'
 import type { ClientRequest } from './client.ts'
 import type { Asked, Exchange } from './exchange.ts'
@@ -34,18 +34,7 @@ export interface AdmittedBody {
   readonly read: Buffer | null
 }
 
-/** Where a request falls in the scope, before its body is looked at. */
-interface Placed {
-  readonly grant: Grant
-  readonly asked: Asked
-  readonly provider: Provider
-  readonly route: Route
-  readonly isFree: boolean
-  /** Where the model stands that has to be checked; `null` when none has. */
-  readonly checked: Provider['model'] | null
-  readonly path: string
-  readonly target: string
-}
+type PlacedInside = Extract<PlacedHead, { kind: 'inside' }>
 
 /**
  * Whether the scope of a key admits a request, with as much of the body read as that takes.
@@ -55,40 +44,27 @@ interface Placed {
 export function admit(
   plane: Plane,
   exchange: Exchange,
-  target: ProxyTarget,
+  head: AskedHead,
   grant: Grant,
 ): Admitted | Refusal | Promise<Admitted | Refusal> {
-  const { request } = exchange
-  const provider = plane.rules().providers.get(target.provider)
-  const path = provider ? canonicalPath(provider, target.path) : target.path
-  const asked = exchange.asks(target.provider, `${request.method} ${path}`)
-  const placement = place(grant.scope, provider, request.method!, path)
-  if (placement.kind === 'outside') return refusal('scope_denied', say.outsideScope(grant, asked, placement.what))
-  if (!provider) return refusal('scope_denied', say.outsideScope(grant, asked, 'provider'))
+  const placed = head.placed(plane.rules(), grant)
+  const asked = exchange.asks(head.target.provider, placed.asked)
+  if (placed.kind === 'outside') return refusal('scope_denied', say.outsideScope(grant, asked, placed.what))
   if (plane.open.isDraining) return STOPPING
   if (!plane.open.add(exchange, grant)) return refusal('too_many_concurrent', say.tooManyConcurrent(grant), 1)
 
-  const isFree = placement.kind === 'free'
-  const checked = grant.scope.models !== null && !isFree ? provider.model : null
-  const placed: Placed = {
-    grant,
-    asked,
-    provider,
-    route: placement.route,
-    isFree,
-    checked,
-    path,
-    target: path + target.query,
-  }
-  const body = readBody(plane, exchange, checked === 'body')
-  if (body instanceof Promise) return body.then((read) => admitBody(plane, request, placed, read))
-  return admitBody(plane, request, placed, body)
+  const { request } = exchange
+  const body = readBody(plane, exchange, placed.checked === 'body')
+  if (body instanceof Promise) return body.then((read) => admitBody(plane, request, grant, asked, placed, read))
+  return admitBody(plane, request, grant, asked, placed, body)
 }
 
 function admitBody(
   plane: Plane,
   request: ClientRequest,
-  { grant, asked, provider, route, isFree, checked, path, target }: Placed,
+  grant: Grant,
+  asked: Asked,
+  { provider, route, isFree, checked, path, target }: PlacedInside,
   body: AdmittedBody | WholeBodyFault,
 ): Admitted | Refusal {
   if (body === 'no_room') return refusal('too_many_concurrent', say.tooManyBodies(grant), 1)
@@ -103,8 +79,7 @@ function admitBody(
   if (checked && (asked.model === null || !modelIsAllowed(grant.scope, asked.model)))
     return refusal('scope_denied', say.modelOutsideScope(grant, asked))
 
-  const { model } = asked
-  return { kind: 'admitted', grant, provider, route: formatRoute(route), isFree, model, target, body }
+  return { kind: 'admitted', grant, provider, route, isFree, model: asked.model, target, body }
 }
 
 /** @param isChecked whether all of it is needed now; else what has arrived is taken only if that is all */

@@ -9,7 +9,7 @@ export interface ClientRequest {
   readonly url?: string | undefined
   readonly httpVersion: string
   readonly httpVersionMinor: number
-  /** Name, value, name, value, as received. */
+  /** Name, value, name, value, as received; of a {@link PlainRequest} without `content-length`. */
   readonly rawHeaders: string[]
   readonly socket: Socket
   /** Whether all of the body has arrived. */

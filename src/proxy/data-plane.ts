@@ -4,13 +4,12 @@ import { activate, deadKey } from '#broker/activate.ts'
 import type { Clock, Credentials, Ledger, Log, Random, RequestRecord, Rules } from '#broker/ports.ts'
 import { settle } from '#broker/settle.ts'
 import type { Grant } from '#domain/grant.ts'
-import { isKey } from '#domain/key.ts'
 import type { NumericDate } from '#domain/numeric-date.ts'
 import { type Refusal, refusal } from '#domain/refusal.ts'
 import * as say from '#domain/sentence.ts'
-import { parseProxyTarget } from '#domain/target.ts'
 import { isCodex, refusalAnswer } from '#wire/refusal-body.ts'
 import { type Admitted, admit } from './admit.ts'
+import { type AskedHead, askedHead, UNKNOWN_KEY } from './asked-head.ts'
 import type { ClientRequest, ClientResponse } from './client.ts'
 import { Exchange, type Finished } from './exchange.ts'
 import { forward, type Outgoing } from './forward.ts'
@@ -20,9 +19,8 @@ import { KnownGrants } from './known-grants.ts'
 import { type DataPlaneLimits, DEFAULT_LIMITS } from './limits.ts'
 import { minuteRate } from './minute-rate.ts'
 import { openRequests } from './open-requests.ts'
-import { outgoingHead } from './outgoing-head.ts'
+import { PlainRequest } from './plain-request.ts'
 import type { Plane } from './plane.ts'
-import { presentedKey } from './presented-key.ts'
 import { redactors } from './redactor.ts'
 import { giveUp, logFault, refuse, STOPPING } from './refuse.ts'
 
@@ -85,38 +83,35 @@ export function dataPlane(options: DataPlaneOptions): DataPlane {
  */
 async function pass(plane: Plane, exchange: Exchange): Promise<void> {
   const { request } = exchange
-  const fault = framingFault(request)
+  // A plain head is framed in the one way there is.
+  const fault = request instanceof PlainRequest ? null : framingFault(request)
   if (fault) return exchange.refuse(fault, true)
-  const target = parseProxyTarget(request.url!, plane.limits.targetBytes)
-  if (target.kind === 'refused') return exchange.refuse(target)
-  const key = presentedKey(request.rawHeaders)
-  if (key.kind === 'refused') return exchange.refuse(key)
-  const known = plane.known.find(request.socket, key.text, exchange.startedAt)
-  if (!known && !isKey(key.text)) return exchange.refuse(UNKNOWN_KEY)
-  if (request.url!.includes(key.text)) return exchange.refuse(KEY_IN_TARGET)
+  const head = askedHead(request, plane.limits.targetBytes)
+  if (head.kind === 'refused') return exchange.refuse(head)
+  const known = plane.known.find(request.socket, head.key, exchange.startedAt)
   // Also when the grant is known: meanwhile a small body arrives, which then needs not be waited for.
-  const grant = known && request.complete ? known : await (known ?? plane.ledger.find(plane.digest(key.text)))
+  const grant = known && request.complete ? known : await (known ?? plane.ledger.find(plane.digest(head.key)))
   if (!grant) return exchange.refuse(UNKNOWN_KEY)
-  if (!known) plane.known.remember(request.socket, key.text, grant, exchange.startedAt)
+  if (!known) plane.known.remember(request.socket, head.key, grant, exchange.startedAt)
   // Whoever went away by now must not count as open: nothing would tell that it ended.
   if (exchange.isOver) return
   exchange.grant = grant
   exchange.whenFinished = () => plane.open.remove(exchange)
 
-  const admitting = admit(plane, exchange, target, grant)
+  const admitting = admit(plane, exchange, head, grant)
   const admitted = admitting instanceof Promise ? await admitting : admitting
   if (admitted.kind === 'refused') return refuse(plane, exchange, admitted)
-  const outgoing = prepare(plane, exchange, admitted, key.text)
+  const outgoing = prepare(plane, exchange, admitted, head)
   if (outgoing.kind === 'refused') return refuse(plane, exchange, outgoing)
   if (exchange.isOver) return
   if (await spend(plane, exchange, outgoing)) forward(plane, exchange, outgoing)
 }
 
 /** Builds what goes out, and looks at all of it: nothing may be found wrong after the charge. */
-function prepare(plane: Plane, exchange: Exchange, admitted: Admitted, key: string): Outgoing | Refusal {
+function prepare(plane: Plane, exchange: Exchange, admitted: Admitted, head: AskedHead): Outgoing | Refusal {
   const { provider, route, model } = admitted
   const credential = plane.credentials.read(provider.name)
-  const headers = credential && outgoingHead(exchange.request.rawHeaders, provider, credential, key)
+  const headers = credential && head.headersFor(provider, credential)
   if (!credential || !headers) return refusal('credential_missing', say.credentialMissing(provider.name))
   return {
     kind: 'outgoing',
@@ -223,6 +218,4 @@ function requestIds(random: Random): () => string {
   }
 }
 
-const UNKNOWN_KEY = refusal('key_invalid', say.UNKNOWN_KEY)
-const KEY_IN_TARGET = refusal('request_refused', say.KEY_IN_TARGET)
 const UPGRADE_REFUSED = refusal('upgrade_refused', say.UPGRADE_REFUSED)

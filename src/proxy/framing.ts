@@ -61,5 +61,5 @@ function faultOf(request: ClientRequest): string | null {
 }
 
 /** A name or an address, and perhaps a port. Used for nothing else: where a request goes is the provider's record. */
-const HOST = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?$/
+export const HOST = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?$/
 const CONTENT_LENGTH = /^(?:0|[1-9][0-9]{0,15})$/

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { couldBecomePlain, MAX_PLAIN_HEAD, plainHead } from './plain-head.ts'
+import { couldBecomePlain, MAX_PLAIN_HEAD, PlainHeadReader } from './plain-head.ts'
 import { PlainRequest } from './plain-request.ts'
 import { PlainResponse } from './plain-response.ts'
 
@@ -41,6 +41,7 @@ const MOST_PIECES = 8
 export class PlainConnection {
   readonly #socket: Socket
   readonly #owner: ConnectionOwner
+  readonly #heads = new PlainHeadReader()
   /** Arrived and not looked at. */
   #held: Buffer = EMPTY
   #request: PlainRequest | null = null
@@ -121,13 +122,13 @@ export class PlainConnection {
     const bytes = this.#held
     const end = bytes.indexOf(HEAD_END)
     if (end < 0 && this.#awaitsHead(bytes)) return false
-    const head = end < 0 || end > MAX_PLAIN_HEAD ? null : plainHead(bytes.toString('latin1', 0, end))
+    const head = end < 0 || end > MAX_PLAIN_HEAD ? null : this.#heads.read(bytes.toString('latin1', 0, end))
     if (head === null) {
       this.#handOver()
       return false
     }
     this.#pieces = 0
-    const request = new PlainRequest(head, this.#socket)
+    const request = new PlainRequest(head, this.#heads.length, this.#socket)
     const { method, isLast } = head
     const { keepAliveSeconds } = this.#owner
     const response = new PlainResponse(this.#socket, { method, isLast, keepAliveSeconds }, this.#answered)

@@ -1,11 +1,11 @@
-/** The head of a request that there is one way to read. */
+import { HOST, MAX_HEADERS } from './framing.ts'
+
+/** The head of a request that there is one way to read, but for the length of its body. */
 export interface PlainHead {
   readonly method: string
   readonly url: string
-  /** Name, value, name, value, as received. */
+  /** Name, value, name, value, as received, without `content-length`. */
   readonly rawHeaders: string[]
-  /** Bytes of the body. */
-  readonly length: number
   /** Whether the client closes after it. */
   readonly isLast: boolean
 }
@@ -14,64 +14,92 @@ export interface PlainHead {
 export const MAX_PLAIN_HEAD = 16_384
 
 /**
- * Reads the head that clients of the data plane send: HTTP/1.1, a method and a target of the plane, headers without
- * anything odd, a body with a length or none. It says nothing about what it does not take: that is Node's to read.
- *
- * @param text the request line and the headers as Latin-1, without the empty line
- * @returns `null` for whatever is not plain
+ * Reads the heads that come on one connection, of which most are the one before with another length.
  */
-export function plainHead(text: string): PlainHead | null {
-  if (!PLAIN.test(text)) return null
-  const methodEnd = text.indexOf(' ')
-  let at = text.indexOf('\r\n')
-  const lineEnd = at < 0 ? text.length : at
-  const rawHeaders: string[] = []
-  let hosts = 0
-  let length = -1
-  let isLast = false
-  while (at >= 0) {
-    const start = at + 2
-    const colon = text.indexOf(':', start)
-    at = text.indexOf('\r\n', colon)
-    const name = text.slice(start, colon)
-    const value = trimmed(text, colon + 1, at < 0 ? text.length : at)
-    rawHeaders.push(name, value)
-    // Every name that matters here has one of these lengths.
-    const size = name.length
-    if (size !== 4 && size !== 6 && size !== 7 && size !== 10 && size !== 14 && size !== 17) continue
-    switch (name.toLowerCase()) {
-      case 'host':
-        hosts++
-        break
-      case 'content-length':
-        if (length >= 0 || !LENGTH.test(value)) return null
-        length = Number(value)
-        break
-      case 'connection':
-        if (value.toLowerCase() === 'close') isLast = true
-        else if (value.toLowerCase() !== 'keep-alive') return null
-        break
-      case 'transfer-encoding':
-      case 'expect':
-      case 'upgrade':
-        return null
+export class PlainHeadReader {
+  /** The last head, around the digits of its length. */
+  #before = ''
+  #after = ''
+  #head: PlainHead | null = null
+  /** Bytes of the body of what was read last. */
+  length = 0
+
+  /**
+   * Takes what clients of the data plane send: HTTP/1.1, a method and a target of the plane, one `Host`, a body with a
+   * length or none, and nothing odd. It says nothing about what it does not take: that is Node's to read.
+   *
+   * @param text the request line and the headers as Latin-1, without the empty line
+   * @returns `null` for whatever is not plain; the same object for a head that differs in its length only
+   */
+  read(text: string): PlainHead | null {
+    if (this.#head && this.#before !== '' && text.startsWith(this.#before) && text.endsWith(this.#after)) {
+      const digits = text.slice(this.#before.length, text.length - this.#after.length)
+      if (LENGTH.test(digits)) {
+        this.length = Number(digits)
+        if (this.length === 0 || mayHaveBody(this.#head.method)) return this.#head
+      }
     }
+    this.#head = this.#parse(text)
+    return this.#head
   }
-  if (hosts !== 1) return null
-  return {
-    method: text.slice(0, methodEnd),
-    url: text.slice(methodEnd + 1, lineEnd - VERSION.length),
-    rawHeaders,
-    length: Math.max(0, length),
-    isLast,
+
+  #parse(text: string): PlainHead | null {
+    this.#before = ''
+    this.length = 0
+    if (!PLAIN.test(text)) return null
+    const methodEnd = text.indexOf(' ')
+    const method = text.slice(0, methodEnd)
+    let at = text.indexOf('\r\n')
+    const url = text.slice(methodEnd + 1, (at < 0 ? text.length : at) - VERSION.length)
+    const rawHeaders: string[] = []
+    let hosts = 0
+    let lengths = 0
+    let isLast = false
+    while (at >= 0) {
+      const start = at + 2
+      const colon = text.indexOf(':', start)
+      at = text.indexOf('\r\n', colon)
+      const end = at < 0 ? text.length : at
+      const name = text.slice(start, colon)
+      const value = trimmed(text, colon + 1, end)
+      // Every name that matters here has one of these lengths.
+      const size = name.length
+      if (size === 4 || size === 6 || size === 7 || size === 10 || size === 14 || size === 17)
+        switch (name.toLowerCase()) {
+          case 'content-length':
+            if (++lengths > 1 || !LENGTH.test(value)) return null
+            this.length = Number(value)
+            this.#before = text.slice(0, text.indexOf(value, colon + 1))
+            this.#after = text.slice(this.#before.length + value.length)
+            continue
+          case 'host':
+            if (++hosts > 1 || !HOST.test(value)) return null
+            break
+          case 'connection':
+            if (value.toLowerCase() === 'close') isLast = true
+            else if (value.toLowerCase() !== 'keep-alive') return null
+            break
+          case 'transfer-encoding':
+          case 'expect':
+          case 'upgrade':
+            return null
+        }
+      rawHeaders.push(name, value)
+    }
+    if (hosts === 0 || rawHeaders.length / 2 + lengths > MAX_HEADERS) return null
+    if (this.length > 0 && !mayHaveBody(method)) return null
+    return { method, url, rawHeaders, isLast }
   }
 }
+
+const mayHaveBody = (method: string) => method !== 'GET' && method !== 'HEAD'
 
 /**
  * Whether a text without an empty line can still become a plain head: its whole lines are plain, and the one that has
  * begun holds no control character.
  */
 export function couldBecomePlain(text: string): boolean {
+  if (!BEGINNINGS.some((beginning) => beginning.startsWith(text.slice(0, beginning.length)))) return false
   const end = text.lastIndexOf('\r\n')
   if (end < 0) return BEGUN.test(text)
   return PLAIN.test(text.slice(0, end)) && BEGUN.test(text.slice(end + 2))
@@ -90,6 +118,7 @@ const isBlank = (code: number) => code === 0x20 || code === 0x09
 
 const VERSION = ' HTTP/1.1'
 const LENGTH = /^(?:0|[1-9][0-9]{0,14})$/
+const BEGINNINGS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD'].map((method) => `${method} /proxy/`)
 const BEGUN = /^[\t\x20-\x7e\x80-\xff]*\r?$/
 /** One line break, no blank in or behind a name, no control character, no folded line, one version. */
 const PLAIN =

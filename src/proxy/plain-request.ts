@@ -14,6 +14,10 @@ export class PlainRequest extends EventEmitter implements ClientRequest {
   readonly httpVersionMinor = 1
   readonly rawHeaders: string[]
   readonly socket: Socket
+  /** The same for requests of one connection whose heads differ in the length of the body only. */
+  readonly head: PlainHead
+  /** Bytes of the body. */
+  readonly length: number
   readableLength = 0
 
   /** Bytes of the body that have not arrived. */
@@ -22,11 +26,13 @@ export class PlainRequest extends EventEmitter implements ClientRequest {
   #isFlowing = false
   #isEndTold = false
 
-  constructor({ method, url, rawHeaders, length }: PlainHead, socket: Socket) {
+  constructor(head: PlainHead, length: number, socket: Socket) {
     super()
-    this.method = method
-    this.url = url
-    this.rawHeaders = rawHeaders
+    this.head = head
+    this.method = head.method
+    this.url = head.url
+    this.rawHeaders = head.rawHeaders
+    this.length = length
     this.socket = socket
     this.#left = length
   }

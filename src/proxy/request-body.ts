@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { type ClientRequest, header } from './client.ts'
+import { PlainRequest } from './plain-request.ts'
 
 /** What went wrong with a body while it was read. */
 export type BodyFault = 'too_large' | 'idle' | 'broken'
@@ -21,6 +22,7 @@ export interface BodyOwner {
 
 /** Bytes that the head announces: 0 for none, `null` for a chunked body. */
 export function announcedLength(request: ClientRequest): number | null {
+  if (request instanceof PlainRequest) return request.length
   const length = header(request.rawHeaders, 'content-length')
   if (length !== undefined) return Number(length)
   return header(request.rawHeaders, 'transfer-encoding') === undefined ? 0 : null

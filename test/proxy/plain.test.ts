@@ -6,10 +6,18 @@ import { GoogleGenAI } from '@google/genai'
 import OpenAI from 'openai'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { ClientRequest, ClientResponse } from '#proxy/client.ts'
+import { framingFault } from '#proxy/framing.ts'
 import { publicListener } from '#proxy/listener.ts'
-import { couldBecomePlain, plainHead } from '#proxy/plain-head.ts'
+import { couldBecomePlain, PlainHeadReader } from '#proxy/plain-head.ts'
 import { PlainRequest } from '#proxy/plain-request.ts'
 import { bytesOf, openRaw } from '#test/support/raw-client.ts'
+
+/** The only head of a connection, with its length. */
+function plainHead(text: string) {
+  const reader = new PlainHeadReader()
+  const head = reader.read(text)
+  return head && { ...head, length: reader.length }
+}
 
 const LINE = 'POST /proxy/api/v1/responses HTTP/1.1'
 const head = (...headers: readonly string[]) => [LINE, 'Host: till.example', ...headers].join('\r\n')
@@ -19,7 +27,7 @@ describe('a head', () => {
     expect(plainHead(head('X-A:', 'x-b: \t b c\t ', 'content-length: 12', 'Connection: Keep-Alive'))).toEqual({
       method: 'POST',
       url: '/proxy/api/v1/responses',
-      rawHeaders: ['Host', 'till.example', 'X-A', '', 'x-b', 'b c', 'content-length', '12', 'Connection', 'Keep-Alive'],
+      rawHeaders: ['Host', 'till.example', 'X-A', '', 'x-b', 'b c', 'Connection', 'Keep-Alive'],
       length: 12,
       isLast: false,
     })
@@ -36,6 +44,9 @@ describe('a head', () => {
     ['a target beyond ASCII', head().replace('/v1/', '/v\u00e9/')],
     ['no Host', LINE],
     ['two Hosts', head('host: other')],
+    ['a list of hosts', head().replace('till.example', 'a, b')],
+    ['a body with GET', head('content-length: 2').replace('POST', 'GET')],
+    ['more than 100 headers', head(...Array.from({ length: 100 }, (_, n) => `x-${n}: 1`))],
     ['two lengths', head('content-length: 2', 'content-length: 2')],
     ['a length with a sign', head('content-length: +2')],
     ['a length with a zero before it', head('content-length: 02')],
@@ -55,6 +66,30 @@ describe('a head', () => {
     ['an empty line before it', `\r\n${head()}`],
   ])("is Node's to read: %s", (_name, text) => {
     expect(plainHead(text)).toBe(null)
+  })
+
+  test('is the same for all that differ in the length of the body only', () => {
+    const reader = new PlainHeadReader()
+    const one = head('x-a: 1', 'Content-Length: \t12 ', 'x-b: 2')
+    const first = reader.read(one)
+    for (const length of ['0', '7', '12', '123456', '999999999999999']) {
+      expect(reader.read(one.replace('12 ', `${length} `))).toBe(first)
+      expect(reader.length).toBe(Number(length))
+    }
+    for (const digits of ['', '01', '-1', '1 2', '1\r\nhost: x', '1\r\ncontent-length: 1', '1, 1', '0x1', '1e3'])
+      expect(reader.read(one.replace('12 ', `${digits} `))).toBe(null)
+    expect(reader.read(one.replace('12 ', '3 '))).toEqual(first)
+    expect(reader.read(one.replace('x-b', 'x-c'))).not.toEqual(first)
+    expect(reader.read(head())).toMatchObject({ url: first!.url })
+    expect(reader.length).toBe(0)
+  })
+
+  test('is framed in the one way there is', () => {
+    for (const text of [head(), head('content-length: 2'), head('connection: close', 'x-a: \x80')]) {
+      const { length, ...plain } = plainHead(text)!
+      const request = { ...plain, httpVersion: '1.1' } as unknown as ClientRequest
+      expect([length >= 0, framingFault(request)]).toEqual([true, null])
+    }
   })
 
   test('can become plain as long as a part of it, cut anywhere, belongs to one', () => {
