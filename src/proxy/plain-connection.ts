@@ -122,7 +122,7 @@ export class PlainConnection {
     const bytes = this.#held
     const end = bytes.indexOf(HEAD_END)
     if (end < 0 && this.#awaitsHead(bytes)) return false
-    const head = end < 0 || end > MAX_PLAIN_HEAD ? null : this.#heads.read(bytes.toString('latin1', 0, end))
+    const head = end < 0 || end > MAX_PLAIN_HEAD ? null : this.#heads.read(bytes, end)
     if (head === null) {
       this.#handOver()
       return false
