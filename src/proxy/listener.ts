@@ -73,9 +73,7 @@ class PublicServer extends Server {
         return { head: beats(headersTimeout), request: beats(requestTimeout), keepAlive: beats(keepAliveTimeout) }
       },
       stall,
-      get keepAliveSeconds() {
-        return Math.floor(server.keepAliveTimeout / 1000)
-      },
+      keepAlive: `connection: keep-alive\r\nkeep-alive: timeout=${LISTENER.keepAliveTimeout / 1000}\r\n\r\n`,
       plain: (request: PlainRequest, response: PlainResponse) => dataPlane.handle(request, response),
       other(socket: Socket, bytes: Buffer) {
         socket.pause()

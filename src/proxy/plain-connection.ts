@@ -18,8 +18,8 @@ export interface ConnectionOwner {
   readonly patience: ClientPatience
   /** Milliseconds in which a client may take nothing of what is written to it. */
   readonly stall: number
-  /** Seconds that a client is told it may wait before the next request. */
-  readonly keepAliveSeconds: number
+  /** What a head ends with when the connection stays: how long the client may wait before the next request. */
+  readonly keepAlive: string
   /** Takes a request that was read here. */
   plain(request: PlainRequest, response: PlainResponse): void
   /** Takes the connection for good: what has come on it is not plain. `bytes` were read from it already. */
@@ -130,8 +130,8 @@ export class PlainConnection {
     this.#pieces = 0
     const request = new PlainRequest(head, this.#heads.length, this.#socket)
     const { method, isLast } = head
-    const { keepAliveSeconds } = this.#owner
-    const response = new PlainResponse(this.#socket, { method, isLast, keepAliveSeconds }, this.#answered)
+    const { keepAlive } = this.#owner
+    const response = new PlainResponse(this.#socket, { method, isLast, keepAlive }, this.#answered)
     this.#held = request.take(bytes.subarray(end + HEAD_END.length))
     this.#request = request
     this.#response = response

@@ -14,26 +14,29 @@ export class PlainResponse implements ClientResponse {
   isLast: boolean
 
   readonly #isHead: boolean
-  readonly #keepAliveSeconds: number
+  readonly #keepAlive: string
   readonly #finished: () => void
   #status = 0
-  /** Given and not written. */
-  #headers: readonly string[] | null = null
+  /** Given and not written, without what frames the answer. */
+  #head = ''
   #hasLength = false
   #isChunked = false
   #isEnded = false
   #closeListener: (() => void) | null = null
 
-  /** @param finished called when the system has taken all of it */
+  /**
+   * @param request `keepAlive`: what its head ends with when the connection stays
+   * @param finished called when the system has taken all of it
+   */
   constructor(
     socket: Socket,
-    request: { readonly method: string; readonly isLast: boolean; readonly keepAliveSeconds: number },
+    request: { readonly method: string; readonly isLast: boolean; readonly keepAlive: string },
     finished: () => void,
   ) {
     this.socket = socket
     this.isLast = request.isLast
     this.#isHead = request.method === 'HEAD'
-    this.#keepAliveSeconds = request.keepAliveSeconds
+    this.#keepAlive = request.keepAlive
     this.#finished = finished
   }
 
@@ -58,17 +61,31 @@ export class PlainResponse implements ClientResponse {
   }
 
   writeHead(status: number, headers: string[]): this {
+    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n`
+    let hasDate = false
+    for (let i = 0; i < headers.length; i += 2) {
+      const name = headers[i]!
+      switch (name) {
+        case 'connection':
+          if (headers[i + 1] === 'close') this.isLast = true
+          continue
+        case 'content-length':
+          this.#hasLength = true
+          break
+        case 'date':
+          hasDate = true
+          break
+      }
+      head += `${name}: ${headers[i + 1]}\r\n`
+    }
     this.headersSent = true
     this.#status = status
-    this.#headers = headers
-    for (let i = 0; i < headers.length; i += 2)
-      if (headers[i] === 'content-length') this.#hasLength = true
-      else if (headers[i] === 'connection' && headers[i + 1] === 'close') this.isLast = true
+    this.#head = hasDate ? head : `${head}date: ${httpDate()}\r\n`
     return this
   }
 
   flushHeaders(): void {
-    if (this.#headers) this.socket.write(this.#takeHead(), 'latin1')
+    if (this.#head !== '') this.socket.write(this.#takeHead(), 'latin1')
   }
 
   write(chunk: Buffer): boolean {
@@ -122,29 +139,18 @@ export class PlainResponse implements ClientResponse {
 
   /** @param whole bytes of the body, when all of it is at hand */
   #takeHead(whole: number | null = null): string {
-    const headers = this.#headers
-    if (!headers) return ''
-    this.#headers = null
-    let head = `HTTP/1.1 ${this.#status} ${STATUS_CODES[this.#status] ?? 'unknown'}\r\n`
-    let hasDate = false
-    for (let i = 0; i < headers.length; i += 2) {
-      const name = headers[i]!
-      if (name === 'connection') continue
-      if (name === 'date') hasDate = true
-      head += `${name}: ${headers[i + 1]}\r\n`
-    }
+    let head = this.#head
+    if (head === '') return ''
+    this.#head = ''
     if (!this.#hasLength && this.#hasBody) {
-      if (whole === null) {
-        this.#isChunked = true
-        head += 'transfer-encoding: chunked\r\n'
-      } else head += `content-length: ${whole}\r\n`
+      this.#isChunked = whole === null
+      head += whole === null ? 'transfer-encoding: chunked\r\n' : `content-length: ${whole}\r\n`
     }
-    if (!hasDate) head += `date: ${httpDate()}\r\n`
-    return this.isLast
-      ? `${head}connection: close\r\n\r\n`
-      : `${head}connection: keep-alive\r\nkeep-alive: timeout=${this.#keepAliveSeconds}\r\n\r\n`
+    return head + (this.isLast ? CLOSE : this.#keepAlive)
   }
 }
+
+const CLOSE = 'connection: close\r\n\r\n'
 
 let second = 0
 let text = ''
