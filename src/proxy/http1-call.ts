@@ -165,11 +165,25 @@ export class Http1Call implements UpstreamCall, AnswerSink, Departure {
 /** Methods of which a server may expect a body (RFC 9110, section 8.6). */
 const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
 
-function requestHead({ method, path, headers, body }: UpstreamRequest, hostHeader: string): string {
-  let head = `${method} ${path} HTTP/1.1\r\nhost: ${hostHeader}\r\nconnection: keep-alive\r\n`
-  for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`
+function requestHead(request: UpstreamRequest, hostHeader: string): string {
+  const { method, body } = request
+  const head = headOf(request, hostHeader)
   if (body === null) return WITH_BODY.has(method) ? `${head}content-length: 0\r\n\r\n` : `${head}\r\n`
   return body.length === null
     ? `${head}transfer-encoding: chunked\r\n\r\n`
     : `${head}content-length: ${body.length}\r\n\r\n`
+}
+
+/** By their headers: requests that are sent again and again share them. */
+const heads = new WeakMap<readonly string[], { readonly begin: string; readonly text: string }>()
+
+/** Everything before what frames the body. */
+function headOf({ method, path, headers }: UpstreamRequest, hostHeader: string): string {
+  const begin = `${method} ${path} HTTP/1.1\r\nhost: ${hostHeader}\r\n`
+  const known = heads.get(headers)
+  if (known?.begin === begin) return known.text
+  let text = `${begin}connection: keep-alive\r\n`
+  for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`
+  heads.set(headers, { begin, text })
+  return text
 }

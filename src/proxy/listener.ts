@@ -70,9 +70,13 @@ class PublicServer extends Server {
     const owner = {
       get patience(): ClientPatience {
         const { headersTimeout, requestTimeout, keepAliveTimeout } = server
-        return { head: beats(headersTimeout), request: beats(requestTimeout), keepAlive: beats(keepAliveTimeout) }
+        return {
+          head: beats(headersTimeout),
+          request: beats(requestTimeout),
+          keepAlive: beats(keepAliveTimeout),
+          stall: beats(stall),
+        }
       },
-      stall,
       keepAlive: `connection: keep-alive\r\nkeep-alive: timeout=${LISTENER.keepAliveTimeout / 1000}\r\n\r\n`,
       plain: (request: PlainRequest, response: PlainResponse) => dataPlane.handle(request, response),
       other(socket: Socket, bytes: Buffer) {

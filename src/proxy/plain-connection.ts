@@ -11,13 +11,13 @@ export interface ClientPatience {
   readonly request: number
   /** Between an answer and the next request. */
   readonly keepAlive: number
+  /** In which a client takes nothing of what was written to it. */
+  readonly stall: number
 }
 
 /** What becomes of what arrives on a connection. */
 export interface ConnectionOwner {
   readonly patience: ClientPatience
-  /** Milliseconds in which a client may take nothing of what is written to it. */
-  readonly stall: number
   /** What a head ends with when the connection stays: how long the client may wait before the next request. */
   readonly keepAlive: string
   /** Takes a request that was read here. */
@@ -52,12 +52,14 @@ export class PlainConnection {
   /** Beats since the connection, the last answer, the first byte of a head, or the request. */
   #beats = 0
   #isNew = true
+  /** Bytes that the system had not taken at the last beat, and for how many it has taken none of them. */
+  #unread = 0
+  #stillBeats = 0
 
   constructor(socket: Socket, owner: ConnectionOwner) {
     this.#socket = socket
     this.#owner = owner
     socket.on('data', this.#data).on('end', this.#end).on('close', this.#closed).on('error', this.#failed)
-    socket.setTimeout(owner.stall).on('timeout', this.#stalled)
   }
 
   /** Whether it waits for a request. */
@@ -71,7 +73,12 @@ export class PlainConnection {
 
   /** Once a beat: has anything been waited for too long? */
   tick(): void {
-    const { head, request, keepAlive } = this.#owner.patience
+    const { head, request, keepAlive, stall } = this.#owner.patience
+    // An answer that is written whole, which no exchange waits for, stands in memory until it is read.
+    const unread = this.#socket.writableLength
+    this.#stillBeats = unread > 0 && unread === this.#unread ? this.#stillBeats + 1 : 0
+    this.#unread = unread
+    if (this.#stillBeats > stall) this.destroy()
     this.#beats++
     if (this.#request) {
       if (!this.#request.complete && this.#beats > request) this.#timeOut()
@@ -164,7 +171,6 @@ export class PlainConnection {
   #handOver(): void {
     const socket = this.#socket
     socket.off('data', this.#data).off('end', this.#end).off('close', this.#closed).off('error', this.#failed)
-    socket.setTimeout(0).off('timeout', this.#stalled)
     this.#owner.left(this)
     this.#owner.other(socket, this.#held)
   }
@@ -181,11 +187,6 @@ export class PlainConnection {
   }
 
   readonly #failed = (): void => this.destroy()
-
-  /** Nothing has moved for long. An answer that nobody takes stands in memory. */
-  readonly #stalled = (): void => {
-    if (this.#socket.writableLength > 0) this.destroy()
-  }
 }
 
 const EMPTY = Buffer.alloc(0)
