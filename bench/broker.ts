@@ -21,8 +21,10 @@ export async function startBroker(options: {
   readonly issuer: Issuer
   readonly providerPort: number
   readonly credential: string
+  /** Which jobs the policy is for; the one repository of the issuer's jobs unless said. */
+  readonly jobs?: string
 }): Promise<BenchedBroker> {
-  const { core, folder, issuer, providerPort, credential } = options
+  const { core, folder, issuer, providerPort, credential, jobs = 'repository_id: "101"' } = options
   mkdirSync(folder, { recursive: true })
   const port = await freePort()
   const file = join(folder, 'till.yaml')
@@ -37,7 +39,7 @@ providers:
   openai: { origin: "http://127.0.0.1:${providerPort}", credential: env:BENCH_CREDENTIAL }
 policies:
   - name: bench
-    repository_id: "101"
+    ${jobs}
     providers: [openai]
     activations: 1000000000
     models: ["gpt-5"]
