@@ -95,25 +95,21 @@ export class PlainConnection {
 
   readonly #data = (bytes: Buffer): void => {
     const request = this.#request
-    if (!request) {
-      if (this.#held.length === 0 && !this.#isNew) this.#beats = 0
-      this.#hold(bytes)
-      this.#next()
-    } else if (request.complete) this.#holdBehind(bytes)
-    else {
+    if (request && !request.complete) {
+      // Who reads the body may answer, and have the next request looked for, before what follows the body is held.
       const rest = request.take(bytes)
-      if (rest.length > 0) this.#holdBehind(rest)
+      if (rest.length > 0) this.#hold(rest)
       if (request.complete) this.#proceed()
+    } else {
+      if (this.isIdle && !this.#isNew) this.#beats = 0
+      this.#hold(bytes)
     }
+    if (this.#request === null) this.#next()
+    else if (this.#held.length > MOST_HELD) this.#socket.pause()
   }
 
   #hold(bytes: Buffer): void {
     this.#held = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes])
-  }
-
-  #holdBehind(bytes: Buffer): void {
-    this.#hold(bytes)
-    if (this.#held.length > MOST_HELD) this.#socket.pause()
   }
 
   /** Takes requests out of what has arrived, while each is answered at once. */
@@ -165,14 +161,16 @@ export class PlainConnection {
     this.#response = null
     this.#beats = 0
     if (this.#socket.isPaused()) this.#socket.resume()
-    if (this.#held.length > 0) this.#next()
+    this.#next()
   }
 
   #handOver(): void {
     const socket = this.#socket
+    const bytes = this.#held
+    this.#held = EMPTY
     socket.off('data', this.#data).off('end', this.#end).off('close', this.#closed).off('error', this.#failed)
     this.#owner.left(this)
-    this.#owner.other(socket, this.#held)
+    this.#owner.other(socket, bytes)
   }
 
   /** Who sends no more takes no more, as with Node's server. */

@@ -157,6 +157,17 @@ describe('a connection', () => {
     connection.close()
   })
 
+  test('takes what comes in one piece with the end of a body, though the body is answered at once', async () => {
+    const connection = await openRaw(port)
+    const request = bytesOf('PUT /proxy/api/x', [], 'body')
+    const chunked = `${bytesOf('POST /proxy/api/2', ['transfer-encoding: chunked'])}1\r\ny\r\n0\r\n\r\n`
+    connection.write(request.slice(0, -1))
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    connection.write(request.slice(-1) + request.repeat(2) + chunked)
+    for (const body of ['body', 'body', 'body', 'y']) expect((await connection.answer()).body).toBe(body)
+    connection.close()
+  })
+
   test("goes to Node's parser with the first request that is not plain, and the plane answers there too", async () => {
     const connection = await openRaw(port)
     const plain = bytesOf('POST /proxy/api/1', [], 'x')
