@@ -13,7 +13,7 @@ const provider = { name: 'openai', header: { name: 'authorization', before: 'Bea
 const SIZE = 4 * 1_048_576
 
 const words = 'The quick brown fox jumps over the lazy dog, and asks what a sketch of a skipping task may cost. '
-const ADVERSE = 'beginnings of the credential'
+const ADVERSE = ['beginnings of the credential', 'half the credential in hex']
 const contents: Readonly<Record<string, () => string>> = {
   text: () => words,
   JSON: () =>
@@ -21,8 +21,10 @@ const contents: Readonly<Record<string, () => string>> = {
   'base64 of noise': () => Buffer.from(crypto.getRandomValues(new Uint8Array(48))).toString('base64'),
   noise: () => Buffer.from(crypto.getRandomValues(new Uint8Array(64))).toString('latin1'),
   'hex of noise': () => Buffer.from(crypto.getRandomValues(new Uint8Array(64))).toString('hex'),
-  // The worst that an answer can hold without the credential: its beginning, again and again.
-  [ADVERSE]: () => `${CREDENTIAL.slice(0, 12)} `,
+  // The worst that an answer can hold without the credential: beginnings, again and again. As much of a long form as is
+  // looked at before a byte is passed over leaves none to pass over.
+  [ADVERSE[0]!]: () => `${CREDENTIAL.slice(0, 12)} `,
+  [ADVERSE[1]!]: () => `${Buffer.from(CREDENTIAL).toString('hex', 0, CREDENTIAL.length / 2)} `,
 }
 const pieces = { '64 KB': 65_536, '1 KB': 1024, '100 B': 100 }
 
@@ -35,7 +37,7 @@ for (const [name, make] of Object.entries(contents)) {
   const bytes = Buffer.alloc(SIZE)
   for (let at = 0; at < SIZE; ) at += bytes.write(make(), at, 'latin1')
   const speeds = Object.values(pieces).map((size) => megabytesPerSecond(bytes, size))
-  if (name !== ADVERSE) slowest = Math.min(slowest, ...speeds.slice(0, 2))
+  if (!ADVERSE.includes(name)) slowest = Math.min(slowest, ...speeds.slice(0, 2))
   console.log(`| ${name} | ${speeds.map((speed) => Math.round(speed)).join(' | ')} |`)
 }
 if (slowest < FLOOR) process.exitCode = 1

@@ -31,7 +31,10 @@ export function redactors(): RedactorFor {
 
 /**
  * All forms at once, one step a byte (Aho and Corasick, 1975): the row is the longest beginning of any form that the
- * bytes so far end with. So a split between two pieces is no special case, and neither is where it falls.
+ * bytes so far end with. So a split between two pieces is no special case, and neither is where it falls. Where nothing
+ * has begun most bytes are passed over, as Wu and Manber do (1994): two bytes at the end of a window as long as the
+ * shortest form tell how far from its start no form can begin. What is found and held back is the same as without that:
+ * a form that began before would have those two bytes.
  */
 interface Automaton {
   /** Byte → column; column 0 is every byte that is in no form. */
@@ -44,10 +47,10 @@ interface Automaton {
   readonly found: Uint32Array
   /** Number of a row → how many of the last bytes can still become a form. */
   readonly open: Uint32Array
-  /** Two bytes → whether a form begins with them. Most of an answer is passed over by this alone. */
-  readonly begins: Uint8Array
-  /** Byte → whether it is the first or the second of a form. Behind one that is not, two bytes are passed over at once. */
-  readonly edge: Uint8Array
+  /** From the first byte of the window to its last. */
+  readonly reach: number
+  /** The last two bytes of the window → how many places, from its first on, no form can begin at. At most `reach`. */
+  readonly skip: Uint8Array
   /** What stands in place of each byte. It is none of the credential's, so that nothing struck out completes another. */
   readonly filler: number
 }
@@ -62,18 +65,18 @@ class StreamingRedactor implements Redactor {
   }
 
   push(chunk: Buffer): Buffer {
-    const { column, next, shift, found, open, begins, edge, filler } = this.#automaton
+    const { column, next, shift, found, open, reach, skip, filler } = this.#automaton
     const from = this.#held.length
     const bytes = from === 0 ? chunk : Buffer.concat([this.#held, chunk])
     const last = bytes.length - 1
     let row = this.#row
     for (let i = from; i <= last; i++) {
       if (row === 0) {
-        while (i < last)
-          if (edge[bytes[i + 1]!] === 0) i += 2
-          else if (begins[(bytes[i]! << 8) | bytes[i + 1]!] === 0) i++
-          else break
-        if (i > last) break
+        let end = i + reach
+        for (let by = 1; end <= last && by > 0; end += by) by = skip[(bytes[end - 1]! << 8) | bytes[end]!]!
+        i = end - reach
+        // No window is left, but the last two bytes tell the same of what could begin there and end in the next piece.
+        if (end > last && i < last) i = Math.max(i, last - reach + skip[(bytes[last - 1]! << 8) | bytes[last]!]!)
       }
       row = next[row + column[bytes[i]!]!]!
       if (row < 0) {
@@ -95,9 +98,16 @@ class StreamingRedactor implements Redactor {
   }
 
   isIn(text: string): boolean {
-    const { column, next } = this.#automaton
+    const { column, next, reach, skip } = this.#automaton
+    const last = text.length - 1
     let row = 0
-    for (let i = 0; i < text.length; i++) {
+    for (let i = 0; i <= last; i++) {
+      if (row === 0) {
+        let end = i + reach
+        for (let by = 1; end <= last && by > 0; end += by) by = skip[twoBytes(text, end - 1)]!
+        if (end > last) return false
+        i = end - reach
+      }
       row = next[row + column[text.charCodeAt(i) & 0xff]!]!
       if (row < 0) return true
     }
@@ -105,26 +115,27 @@ class StreamingRedactor implements Redactor {
   }
 }
 
+/** Those at a place of a text, as {@link Automaton.skip} takes them. */
+const twoBytes = (text: string, at: number) => ((text.charCodeAt(at) & 0xff) << 8) | (text.charCodeAt(at + 1) & 0xff)
+
 const EMPTY = Buffer.alloc(0)
 const FILLERS = '*#~x'
 
+/** The most that a byte of {@link Automaton.skip} can say. */
+const MOST_REACH = 255
+
 function compile(forms: readonly string[]): Automaton {
+  const reach = Math.min(MOST_REACH, ...forms.map((form) => form.length - 1))
+  const skip = new Uint8Array(65_536).fill(reach)
   const column = new Uint8Array(256)
-  const begins = new Uint8Array(65_536)
-  const edge = new Uint8Array(256)
   let columns = 1
   let most = 1
   for (const form of forms) {
     most += form.length
     for (let i = 0; i < form.length; i++) column[form.charCodeAt(i)] ||= columns++
-    const first = form.charCodeAt(0) << 8
-    edge[form.charCodeAt(0)] = 1
-    if (form.length === 1) {
-      begins.fill(1, first, first + 256)
-      edge.fill(1)
-    } else {
-      begins[first | form.charCodeAt(1)] = 1
-      edge[form.charCodeAt(1)] = 1
+    for (let i = 0; i < reach; i++) {
+      const bytes = twoBytes(form, i)
+      skip[bytes] = Math.min(skip[bytes]!, reach - 1 - i)
     }
   }
   const shift = 32 - Math.clz32(columns - 1)
@@ -172,5 +183,5 @@ function compile(forms: readonly string[]): Automaton {
     next[cell] = found[row] === 0 ? row << shift : ~(row << shift)
   }
   const filler = [...FILLERS].find((one) => !forms[0]?.includes(one)) ?? FILLERS
-  return { column, next, shift, found, open, begins, edge, filler: filler.charCodeAt(0) }
+  return { column, next, shift, found, open, reach, skip, filler: filler.charCodeAt(0) }
 }

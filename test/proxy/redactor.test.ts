@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { credentialForms } from '#domain/credential-forms.ts'
 import { redactors } from '#proxy/redactor.ts'
 
 const CREDENTIAL = 'sk-live-Zq8/xY+3_vB5nM7wK2"pL9\\q&z~'
@@ -87,6 +88,71 @@ test('G17: for any text around any credential in any pieces, no form is left, an
       expect(out).toBe(redacted([bytes], secret))
     }),
     { numRuns: 300 },
+  )
+})
+
+/** What leaves with each piece, and at the end, told by looking at every place for every form. */
+function leaving(pieces: readonly string[], forms: readonly string[], filler: string): string[] {
+  let text = ''
+  let left = 0
+  const out: string[] = []
+  const struck: boolean[] = []
+  for (const piece of pieces) {
+    for (const byte of piece) {
+      text += byte
+      const longest = Math.max(0, ...forms.filter((form) => text.endsWith(form)).map((form) => form.length))
+      for (let i = text.length - longest; i < text.length; i++) struck[i] = true
+    }
+    const isOpen = (from: number) =>
+      forms.some((form) => form.startsWith(text.slice(from)) && form !== text.slice(from))
+    let open = Math.max(0, text.length - Math.max(...forms.map((form) => form.length)))
+    while (open < text.length && !isOpen(open)) open++
+    out.push(shown(left, open))
+    left = open
+  }
+  return [...out, shown(left, text.length)]
+
+  function shown(from: number, to: number): string {
+    return [...text.slice(from, to)].map((byte, i) => (struck[from + i] ? filler : byte)).join('')
+  }
+}
+
+/** Credentials of few different characters, so that their forms overlap, and texts that are made of parts of them. */
+const overlapping = fc
+  .oneof(
+    fc.string({ unit: fc.constantFrom('a', 'b'), minLength: 1, maxLength: 9 }),
+    fc.string({ unit: fc.constantFrom('a', 'b', '/', '"', '*'), minLength: 6, maxLength: 14 }),
+    fc.string({ unit: fc.integer({ min: 0x21, max: 0x7e }).map(String.fromCharCode), minLength: 6, maxLength: 60 }),
+    // Longer than what is passed over at once can be told.
+    fc.string({ unit: fc.constantFrom('a', 'b', 'c', '-'), minLength: 250, maxLength: 262 }),
+  )
+  .chain((credential) => {
+    const forms = credentialForms(credential, bearer.header)
+    const form = fc.constantFrom(...forms)
+    const part = fc
+      .tuple(form, fc.nat(), fc.nat())
+      .map(([text, from, length]) => text.substr(from % text.length, 1 + (length % text.length)))
+    const text = fc
+      .array(fc.oneof(form, part, part, fc.string({ unit: 'binary-ascii', maxLength: 12 })), { maxLength: 8 })
+      .map((parts) => parts.join(''))
+    const sizes = fc.array(fc.oneof(fc.integer({ min: 0, max: 3 }), fc.integer({ min: 1, max: 90 })), { minLength: 1 })
+    return fc.record({ credential: fc.constant(credential), forms: fc.constant(forms), text, sizes })
+  })
+
+test('T20: what leaves with each piece is what is told by looking at every place for every form', () => {
+  fc.assert(
+    fc.property(overlapping, ({ credential, forms, text, sizes }) => {
+      const pieces: string[] = []
+      for (let at = 0, n = 0; at < text.length && n < 200; at += pieces[n]!.length, n++)
+        pieces.push(text.substr(at, n < 199 ? sizes[n % sizes.length] : undefined))
+      const one = redactor(credential)
+      const out = pieces.map((piece) => one.push(Buffer.from(piece, 'latin1')).toString('latin1'))
+      out.push(one.end().toString('latin1'))
+      const filler = [...'*#~x'].find((character) => !credential.includes(character))!
+      expect(out).toEqual(leaving(pieces, forms, filler))
+      expect(one.isIn(text)).toBe(forms.some((form) => text.includes(form)))
+    }),
+    { numRuns: 500 },
   )
 })
 
