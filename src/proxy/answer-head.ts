@@ -23,23 +23,26 @@ export function answerHead(status: number, given: readonly string[], redactor: R
   for (let i = 0; i < given.length; i += 2) {
     const name = given[i]!
     const value = given[i + 1]!
-    switch (name) {
-      case 'content-length':
+    switch (meaningOf(name)) {
+      case PASSES:
+        if (!redactor.isIn(value)) headers.push(name, value)
+        break
+      case LENGTH:
         if (!/^[0-9]{1,15}$/.test(value)) return null
         length = Number(value)
-        continue
-      case 'content-encoding':
+        break
+      case ENCODING:
         if (value.trim().toLowerCase() !== 'identity') return null
-        continue
-      case 'transfer-encoding':
+        break
+      case TRANSFER:
         if (value.trim().toLowerCase() !== 'chunked') return null
-        continue
-      case 'connection':
-        ofConnection = [...(ofConnection ?? []), ...nominated(value)]
-        continue
+        break
+      case CONNECTION: {
+        const names = nominated(value)
+        if (names) ofConnection = [...(ofConnection ?? []), ...names]
+        break
+      }
     }
-    if (!passes(name) || redactor.isIn(value)) continue
-    headers.push(name, value)
   }
   if (ofConnection) drop(headers, ofConnection)
   // 204 and 304 have no body, whatever they announce.
@@ -52,14 +55,29 @@ function drop(headers: string[], names: readonly string[]): void {
   for (let i = headers.length - 2; i >= 0; i -= 2) if (names.includes(headers[i]!)) headers.splice(i, 2)
 }
 
-const judged = new Map<string, boolean>()
-const MOST_JUDGED = 2048
+/** What becomes of a header. */
+type Meaning = number
+const DROPPED = 0
+const PASSES = 1
+const LENGTH = 2
+const ENCODING = 3
+const TRANSFER = 4
+const CONNECTION = 5
 
-function passes(name: string): boolean {
-  let verdict = judged.get(name)
-  if (verdict === undefined) {
-    verdict = answerHeaderPasses(name)
-    if (judged.size < MOST_JUDGED) judged.set(name, verdict)
+/** By name. Providers send the same few over and over: each is judged once. Names are theirs, so the table is bounded. */
+const meanings = new Map<string, Meaning>([
+  ['content-length', LENGTH],
+  ['content-encoding', ENCODING],
+  ['transfer-encoding', TRANSFER],
+  ['connection', CONNECTION],
+])
+const MOST_MEANINGS = 2048
+
+function meaningOf(name: string): Meaning {
+  let meaning = meanings.get(name)
+  if (meaning === undefined) {
+    meaning = answerHeaderPasses(name) ? PASSES : DROPPED
+    if (meanings.size < MOST_MEANINGS) meanings.set(name, meaning)
   }
-  return verdict
+  return meaning
 }

@@ -107,7 +107,7 @@ export class AnswerParser {
     this.#held = EMPTY
     this.#headBytes += end + 4
     if (this.#headBytes > MAX_ANSWER_HEAD) return null
-    const head = parseHead(bytes.toString('latin1', 0, end))
+    const head = parseHead(bytes, end)
     if (head === null) return null
     const rest = bytes.subarray(end + 4)
     if (head.status < 200) {
@@ -212,10 +212,10 @@ export class AnswerParser {
       return true
     }
     this.#headBytes += text.length + 2
-    if (this.#headBytes > MAX_ANSWER_HEAD || NO_LINES.test(text)) return false
+    if (this.#headBytes > MAX_ANSWER_HEAD || CONTROLS.test(text)) return false
     const colon = text.indexOf(':')
-    const name = colon < 0 ? null : fieldName(text.slice(0, colon))
-    return name !== null && name !== 'content-length' && name !== 'transfer-encoding'
+    const name = text.slice(0, colon < 0 ? 0 : colon).toLowerCase()
+    return TOKEN.test(name) && name !== 'content-length' && name !== 'transfer-encoding'
   }
 }
 
@@ -236,33 +236,32 @@ interface Head {
   readonly keepAlive: number | null
 }
 
-/** @param text the status line and the headers, without the empty line */
-function parseHead(text: string): Head | null {
-  if (NO_LINES.test(text)) return null
-  let at = text.indexOf('\r\n')
-  const found = STATUS_LINE.exec(at < 0 ? text : text.slice(0, at))
-  if (!found) return null
-  const isOld = found[1] === '0'
+/** @param end of the status line and the headers: where the end of the last line and the empty line begin */
+function parseHead(bytes: Buffer, end: number): Head | null {
+  let at = endOfLine(bytes, 0, end)
+  const status = statusOf(bytes, at)
+  if (status === null) return null
+  const isOld = bytes[VERSION.length] === ZERO
+  const text = bytes.toString('latin1', 0, end)
   const headers: string[] = []
   let length: number | null = null
   let isChunked = false
   let isKeptAlive = !isOld
   let keepAlive: number | null = null
-  while (at >= 0) {
+  while (at < end) {
     const start = at + 2
-    at = text.indexOf('\r\n', start)
-    const end = at < 0 ? text.length : at
-    const colon = text.indexOf(':', start)
-    if (colon < 0 || colon > end) return null
-    const name = fieldName(text.slice(start, colon))
-    if (name === null) return null
-    const value = trimmed(text, colon + 1, end)
+    at = endOfLine(bytes, start, end)
+    const colon = endOfName(bytes, start)
+    // A name of no characters, one with a blank at its end, the continuation of a folded line: none is a name.
+    if (at < 0 || colon === start || bytes[colon] !== COLON) return null
+    const name = nameAt(bytes, text, start, colon)
+    const value = trimmed(bytes, text, colon + 1, at)
     headers.push(name, value)
     if (headers.length > 2 * MAX_ANSWER_HEADERS) return null
     switch (name) {
       case 'content-length':
         // Nothing may stand behind it, not even what is to be trimmed: parsers differ there.
-        if (length !== null || !CONTENT_LENGTH.test(value) || isBlank(text.charCodeAt(end - 1))) return null
+        if (length !== null || !CONTENT_LENGTH.test(value) || isBlank(bytes[at - 1]!)) return null
         length = Number(value)
         break
       case 'transfer-encoding':
@@ -279,33 +278,86 @@ function parseHead(text: string): Head | null {
     }
   }
   if (isChunked && length !== null) return null
-  const status = Number(found[2])
   // HTTP/1.0 knows no interim answers.
   if (isOld && status < 200) return null
   return { status, headers, length, isChunked, isKeptAlive, keepAlive }
 }
 
+/** Where the line ends that begins at `from`: at its carriage return, or at `end`; -1 when it holds what no line may. */
+function endOfLine(bytes: Buffer, from: number, end: number): number {
+  let at = from
+  while (at < end && IN_NO_LINE[bytes[at]!] === 0) at++
+  return at === end || (bytes[at] === CR && bytes[at + 1] === LF) ? at : -1
+}
+
+/** The status in a line that ends there; `null` when it is no status line. */
+function statusOf(bytes: Buffer, end: number): number | null {
+  const at = VERSION.length
+  if (end < at + 5 || !beginsWithVersion(bytes)) return null
+  const minor = bytes[at]! - ZERO
+  const hundreds = bytes[at + 2]! - ZERO
+  const tens = bytes[at + 3]! - ZERO
+  const ones = bytes[at + 4]! - ZERO
+  const isStatus = hundreds >= 1 && hundreds <= 5 && isDigit(tens) && isDigit(ones)
+  if ((minor !== 0 && minor !== 1) || bytes[at + 1] !== SPACE || !isStatus) return null
+  // A reason may be missing, and its blank with it.
+  return end === at + 5 || bytes[at + 5] === SPACE ? hundreds * 100 + tens * 10 + ones : null
+}
+
+function beginsWithVersion(bytes: Buffer): boolean {
+  for (let i = 0; i < VERSION.length; i++) if (bytes[i] !== VERSION.charCodeAt(i)) return false
+  return true
+}
+
+const isDigit = (value: number) => value >= 0 && value <= 9
+
+/** Where a token ends that begins at `start`. */
+function endOfName(bytes: Buffer, start: number): number {
+  let at = start
+  while (IN_TOKEN[bytes[at]!] === 1) at++
+  return at
+}
+
 /** Without the blanks and tabs around it (RFC 9110, section 5.5). */
-function trimmed(text: string, from: number, to: number): string {
+function trimmed(bytes: Buffer, text: string, from: number, to: number): string {
   let start = from
   let end = to
-  while (start < end && isBlank(text.charCodeAt(start))) start++
-  while (end > start && isBlank(text.charCodeAt(end - 1))) end--
+  while (start < end && isBlank(bytes[start]!)) start++
+  while (end > start && isBlank(bytes[end - 1]!)) end--
   return text.slice(start, end)
 }
 
 const isBlank = (code: number) => code === SPACE || code === TAB
 
-/** Providers send the same few names over and over: each is looked at once. Names are theirs, so the table is bounded. */
-const names = new Map<string, string | null>()
-const MOST_NAMES = 2048
+interface Name {
+  readonly written: string
+  readonly lower: string
+}
 
-/** In lower case; `null` when it is none: empty, with a blank at its end, the continuation of a folded line. */
-function fieldName(written: string): string | null {
+/** Providers send the same few names over and over: each is made once. Names are theirs, so the tables are bounded. */
+const names = new Map<string, Name>()
+const MOST_NAMES = 2048
+/** The names that were met last, each at a place that few of its bytes tell, so that it need not be cut out to be found. */
+const lately: (Name | undefined)[] = new Array(512).fill(undefined)
+
+/** In lower case: the token from `start` to `end`. */
+function nameAt(bytes: Buffer, text: string, start: number, end: number): string {
+  const length = end - start
+  const place = (37 * length + 17 * bytes[start]! + 5 * bytes[start + (length >> 1)]! + bytes[end - 1]!) % lately.length
+  const met = lately[place]
+  if (met !== undefined && met.written.length === length && text.startsWith(met.written, start)) return met.lower
+  const name = nameOf(text.slice(start, end))
+  lately[place] = name
+  return name.lower
+}
+
+function nameOf(written: string): Name {
   let name = names.get(written)
   if (name === undefined) {
-    name = TOKEN.test(written) ? written.toLowerCase() : null
-    if (names.size < MOST_NAMES) names.set(written, name)
+    // A part of a text keeps all of it in memory, and the text of a head holds more than names.
+    const own = Buffer.from(written, 'latin1').toString('latin1')
+    name = { written: own, lower: own.toLowerCase() }
+    if (names.size < MOST_NAMES) names.set(own, name)
   }
   return name
 }
@@ -321,14 +373,21 @@ function couldBecomeHead(bytes: Buffer): boolean {
 const EMPTY = Buffer.alloc(0)
 const TAB = 0x09
 const SPACE = 0x20
+const ZERO = 0x30
+const COLON = 0x3a
 const CR = 0x0d
 const LF = 0x0a
 const HEAD_END = Buffer.from('\r\n\r\n')
 const VERSION = 'HTTP/1.'
-/** What stands in no line: control characters, and CR or LF where the other is missing. */
-const NO_LINES = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/
-const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5][0-9]{2})(?: .*)?$/
+/** What stands in no line: control characters but for the tab. */
+const CONTROLS = /[\0-\x08\x0a-\x1f\x7f]/
+/** Byte → 1 where it is one of {@link CONTROLS}. */
+const IN_NO_LINE = Uint8Array.from({ length: 256 }, (_, byte) =>
+  Number((byte < SPACE && byte !== TAB) || byte === 0x7f),
+)
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+/** Byte → 1 where it may stand in a token. */
+const IN_TOKEN = Uint8Array.from({ length: 256 }, (_, byte) => Number(TOKEN.test(String.fromCharCode(byte))))
 const CONTENT_LENGTH = /^[0-9]{1,15}$/
 /** RFC 9112, section 7.1. Extensions are read so that nothing can hide in them, and mean nothing. */
 const CHUNK_LINE =

@@ -1,4 +1,4 @@
-import { HEADER_NAME, HEADER_VALUE, nominated, requestHeaderPasses } from '#domain/headers.ts'
+import { HEADER_NAME, isHeaderValue, nominated, requestHeaderPasses } from '#domain/headers.ts'
 import type { Provider } from '#domain/provider.ts'
 
 /**
@@ -21,22 +21,35 @@ export function outgoingHead(
     const name = passing(raw[i]!)
     if (name === null || name === provider.header.name || ofConnection?.includes(name)) continue
     const value = raw[i + 1]!
-    if (!HEADER_VALUE.test(value) || value.includes(key)) continue
+    if (!isHeaderValue(value) || (value.length >= key.length && value.includes(key))) continue
     headers.push(name, value)
   }
-  headers.push('accept-encoding', 'identity')
-  const value = provider.header.before + credential + provider.header.after
-  if (!HEADER_NAME.test(provider.header.name) || !HEADER_VALUE.test(value) || credential === '') return null
-  headers.push(provider.header.name, value)
+  const own = credentialValue(provider, credential)
+  if (own === null) return null
+  headers.push('accept-encoding', 'identity', provider.header.name, own)
   return headers
+}
+
+/** Each provider's header is looked at once, and again when its credential has been rotated. */
+const looked = new WeakMap<Provider, { readonly credential: string; readonly value: string | null }>()
+
+/** What the provider's header holds; `null` when it cannot be sent. */
+function credentialValue(provider: Provider, credential: string): string | null {
+  const before = looked.get(provider)
+  if (before?.credential === credential) return before.value
+  const { header } = provider
+  const value = header.before + credential + header.after
+  const isSent = HEADER_NAME.test(header.name) && isHeaderValue(value) && credential !== ''
+  looked.set(provider, { credential, value: isSent ? value : null })
+  return isSent ? value : null
 }
 
 function connectionNames(raw: readonly string[]): readonly string[] | null {
   let names: string[] | null = null
   for (let i = 0; i < raw.length; i += 2) {
     if (raw[i]!.length !== 10 || raw[i]!.toLowerCase() !== 'connection') continue
-    names ??= []
-    names.push(...nominated(raw[i + 1]!))
+    const more = nominated(raw[i + 1]!)
+    if (more) names = [...(names ?? []), ...more]
   }
   return names
 }
@@ -49,9 +62,13 @@ const MOST_JUDGED = 2048
 function passing(written: string): string | null {
   let verdict = judged.get(written)
   if (verdict === undefined) {
+    if (!HEADER_NAME.test(written)) return null
     const name = written.toLowerCase()
-    verdict = HEADER_NAME.test(name) && requestHeaderPasses(name) ? name : null
-    if (judged.size < MOST_JUDGED) judged.set(written, verdict)
+    verdict = requestHeaderPasses(name) ? ownText(name) : null
+    if (judged.size < MOST_JUDGED) judged.set(ownText(written), verdict)
   }
   return verdict
 }
+
+/** A part of a text keeps all of it in memory, and the text of a head holds a key. Names are ASCII here. */
+const ownText = (name: string) => Buffer.from(name, 'latin1').toString('latin1')
