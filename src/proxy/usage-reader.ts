@@ -90,7 +90,8 @@ export class UsageReader {
     let i = from
     while (i < end) {
       if (state === IN_TEXT) {
-        i = this.#endOfText(piece, i, end)
+        const near = this.#isEscaped ? -1 : endOfShortText(piece, i, end)
+        i = near < 0 ? this.#endOfText(piece, i, end) : near
         if (i < 0) break
         state = depth > 0 ? IN_OTHER : objects.length > 0 ? AFTER_VALUE : OUTSIDE
         continue
@@ -110,13 +111,20 @@ export class UsageReader {
             state = IN_NAME
           } else if (byte === CLOSE_OBJECT) state = this.#close()
           break
-        case IN_NAME:
-          if (byte === QUOTE) state = AFTER_NAME
-          else {
-            row = NAMES[row + COLUMN[byte]!]!
-            if (byte === BACKSLASH) state = IN_ESCAPE
+        case IN_NAME: {
+          let letter = byte
+          while (letter !== QUOTE && letter !== BACKSLASH) {
+            row = NAMES[row + COLUMN[letter]!]!
+            if (i === end) break
+            letter = piece[i++]!
+          }
+          if (letter === QUOTE) state = AFTER_NAME
+          else if (letter === BACKSLASH) {
+            row = NAMES[row + COLUMN[letter]!]!
+            state = IN_ESCAPE
           }
           break
+        }
         case IN_ESCAPE:
           state = IN_NAME
           break
@@ -151,11 +159,14 @@ export class UsageReader {
           if (byte === COMMA) state = BEFORE_NAME
           else if (byte === CLOSE_OBJECT) state = this.#close()
           break
-        default:
-          if (byte === QUOTE) state = IN_TEXT
+        default: {
+          let other = byte
+          while (other < OPEN_ARRAY && other !== QUOTE && i < end) other = piece[i++]!
+          if (other === QUOTE) state = IN_TEXT
           // The two kinds of brackets differ by this one bit.
-          else if ((byte | 0x20) === OPEN_OBJECT) depth++
-          else if ((byte | 0x20) === CLOSE_OBJECT && --depth === 0) state = AFTER_VALUE
+          else if ((other | 0x20) === OPEN_OBJECT) depth++
+          else if ((other | 0x20) === CLOSE_OBJECT && --depth === 0) state = AFTER_VALUE
+        }
       }
     }
     this.#state = state
@@ -210,6 +221,14 @@ export class UsageReader {
       i = stop + 1
     }
   }
+}
+
+/** The place after the quote that ends a text; -1 when it is not near, or a backslash stands before it. */
+function endOfShortText(piece: Buffer, from: number, end: number): number {
+  const near = Math.min(end, from + NEAR)
+  let i = from
+  while (i < near && piece[i] !== QUOTE && piece[i] !== BACKSLASH) i++
+  return i < near && piece[i] === QUOTE ? i + 1 : -1
 }
 
 type Framing = 'unknown' | 'json' | 'events' | 'none'
