@@ -55,7 +55,7 @@ function faultOfMembers(text: string): string | null {
         const end = endOfString(text, i)
         if (end < 0) return 'it is not one JSON object'
         if (isName && depth === 1) {
-          const fault = faultOfName(text.slice(i, end + 1), names)
+          const fault = faultOfName(text, i, end, names)
           if (fault !== null) return fault
           isName = false
         }
@@ -86,20 +86,32 @@ function faultOfMembers(text: string): string | null {
 
 const TOO_MANY_PARTS = `it has more than ${MAX_PARTS} members and elements`
 
-function faultOfName(quoted: string, names: Set<string>): string | null {
-  let name: string
-  try {
-    name = quoted.includes('\\') ? JSON.parse(quoted) : quoted.slice(1, -1)
-  } catch {
-    return 'it is not one JSON object'
-  }
+/** @param start of the quote before the name; `end` of the one behind it */
+function faultOfName(text: string, start: number, end: number, names: Set<string>): string | null {
+  const name = isPlain(text, start + 1, end) ? text.slice(start + 1, end) : parsed(text.slice(start, end + 1))
+  if (name === null) return 'it is not one JSON object'
   if (names.has(name)) return name === 'model' ? 'it names "model" twice' : 'it has a member twice'
   if (names.size === MAX_MEMBERS) return `it has more than ${MAX_MEMBERS} members`
   names.add(name)
+  if (name === 'model') return null
   // Some parsers match names by Unicode's folding (Go's encoding/json): to them "modelſ" is "models".
   const lower = name.toUpperCase().toLowerCase()
   if (OTHER_CHOICES.has(lower)) return `it chooses models by "${lower}" too`
-  return name !== 'model' && lower === 'model' ? 'it spells "model" in another case' : null
+  return lower === 'model' ? 'it spells "model" in another case' : null
+}
+function parsed(quoted: string): string | null {
+  try {
+    return JSON.parse(quoted)
+  } catch {
+    return null
+  }
+}
+
+function isPlain(text: string, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) {
+    if (text.charCodeAt(i) === BACKSLASH) return false
+  }
+  return true
 }
 
 /** Members by which OpenRouter and Perplexity take other models than `model`: a list to fall back to, a stored choice. */

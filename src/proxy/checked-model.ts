@@ -21,7 +21,8 @@ function faultOfHead(raw: readonly string[]): string | null {
     const value = raw[i + 1]!.trim()
     switch (name.toLowerCase()) {
       case 'content-type':
-        if (++types > 1 || !JSON_TYPE.test(value)) return 'its Content-Type is not application/json in UTF-8'
+        if (++types > 1 || (value !== 'application/json' && !JSON_TYPE.test(value)))
+          return 'its Content-Type is not application/json in UTF-8'
         break
       case 'content-encoding':
         if (value.toLowerCase() !== 'identity') return 'it is encoded (Content-Encoding)'
