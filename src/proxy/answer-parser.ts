@@ -250,10 +250,11 @@ function parseHead(bytes: Buffer, end: number): Head | null {
   let keepAlive: number | null = null
   while (at < end) {
     const start = at + 2
-    at = endOfLine(bytes, start, end)
     const colon = endOfName(bytes, start)
     // A name of no characters, one with a blank at its end, the continuation of a folded line: none is a name.
-    if (at < 0 || colon === start || bytes[colon] !== COLON) return null
+    if (colon === start || bytes[colon] !== COLON) return null
+    at = endOfLine(bytes, colon + 1, end)
+    if (at < 0) return null
     const name = nameAt(bytes, text, start, colon)
     const value = trimmed(bytes, text, colon + 1, at)
     headers.push(name, value)
