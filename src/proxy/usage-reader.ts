@@ -16,8 +16,8 @@ export class UsageReader {
   /** Of a line of an event stream: how much of `data:` there was, or what is left to do with it. */
   #line = 0
   #state: State = OUTSIDE
-  /** Of each object on the way, outermost first: the row of {@link NAMES} where its names begin. */
-  readonly #objects: number[] = []
+  /** Of the innermost object on the way: the row of {@link NAMES} where its names begin. 0 outside of any. */
+  #object = 0
   /** The row for what has been read of a name. */
   #row = 0
   /** How many objects and arrays are open that are not on the way. */
@@ -76,14 +76,14 @@ export class UsageReader {
   /** Whatever was wrong with one event is over with it. */
   #reset(): void {
     this.#state = OUTSIDE
-    this.#objects.length = 0
+    this.#object = 0
     this.#depth = 0
     this.#isEscaped = false
   }
 
   /** JSON, from where the last piece ended. */
   #read(piece: Buffer, from: number, end: number): void {
-    const objects = this.#objects
+    let object = this.#object
     let state = this.#state
     let row = this.#row
     let depth = this.#depth
@@ -93,7 +93,7 @@ export class UsageReader {
         const near = this.#isEscaped ? -1 : endOfShortText(piece, i, end)
         i = near < 0 ? this.#endOfText(piece, i, end) : near
         if (i < 0) break
-        state = depth > 0 ? IN_OTHER : objects.length > 0 ? AFTER_VALUE : OUTSIDE
+        state = depth > 0 ? IN_OTHER : object === 0 ? OUTSIDE : AFTER_VALUE
         continue
       }
       const byte = piece[i++]!
@@ -101,15 +101,18 @@ export class UsageReader {
         case OUTSIDE:
           // Gemini streams one array of answers to those who do not ask for events.
           if (byte === OPEN_OBJECT) {
-            objects.push(ANSWER)
+            object = ANSWER
             state = BEFORE_NAME
           } else if (byte === QUOTE) state = IN_TEXT
           break
         case BEFORE_NAME:
           if (byte === QUOTE) {
-            row = objects.at(-1)!
+            row = object
             state = IN_NAME
-          } else if (byte === CLOSE_OBJECT) state = this.#close()
+          } else if (byte === CLOSE_OBJECT) {
+            object = NAMES[object + AROUND]!
+            state = object === 0 ? OUTSIDE : AFTER_VALUE
+          }
           break
         case IN_NAME: {
           let letter = byte
@@ -134,7 +137,7 @@ export class UsageReader {
         case BEFORE_VALUE:
           if (byte === QUOTE) state = IN_TEXT
           else if (byte === OPEN_OBJECT && NAMES[row + OPENS] !== 0) {
-            objects.push(NAMES[row + OPENS]!)
+            object = NAMES[row + OPENS]!
             state = BEFORE_NAME
           } else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
             depth = 1
@@ -150,14 +153,25 @@ export class UsageReader {
             this.#number = this.#number * 10 + byte - ZERO
             this.#digits++
           } else if (byte === POINT) state = IN_FRACTION
-          else state = this.#endNumber(byte, row)
+          else {
+            this.#endNumber(byte, row)
+            state = AFTER_VALUE
+            i--
+          }
           break
         case IN_FRACTION:
-          if (byte !== ZERO) state = this.#endNumber(byte, row)
+          if (byte !== ZERO) {
+            this.#endNumber(byte, row)
+            state = AFTER_VALUE
+            i--
+          }
           break
         case AFTER_VALUE:
           if (byte === COMMA) state = BEFORE_NAME
-          else if (byte === CLOSE_OBJECT) state = this.#close()
+          else if (byte === CLOSE_OBJECT) {
+            object = NAMES[object + AROUND]!
+            state = object === 0 ? OUTSIDE : AFTER_VALUE
+          }
           break
         default: {
           let other = byte
@@ -169,25 +183,18 @@ export class UsageReader {
         }
       }
     }
+    this.#object = object
     this.#state = state
     this.#row = row
     this.#depth = depth
   }
 
-  #close(): State {
-    this.#objects.pop()
-    return this.#objects.length > 0 ? AFTER_VALUE : OUTSIDE
-  }
-
   /** Counts are whole, though some write 12.0 for 12. Anything else is none: a part, an exponent, a sign. */
-  #endNumber(byte: number, row: number): State {
+  #endNumber(byte: number, row: number): void {
     const isWhole = byte === COMMA || byte === CLOSE_OBJECT || byte <= SPACE
-    if (isWhole && this.#digits <= MOST_DIGITS) {
-      this.#counts ??= NO_COUNTS.slice()
-      this.#counts[NAMES[row + COUNTS]! - 1] = this.#number
-    }
-    if (byte === COMMA) return BEFORE_NAME
-    return byte === CLOSE_OBJECT ? this.#close() : AFTER_VALUE
+    if (!isWhole || this.#digits > MOST_DIGITS) return
+    this.#counts ??= NO_COUNTS.slice()
+    this.#counts[NAMES[row + COUNTS]! - 1] = this.#number
   }
 
   /**
@@ -235,6 +242,7 @@ type Framing = 'unknown' | 'json' | 'events' | 'none'
 
 /** Answers of OpenAI are `application/json`, Cohere's first version streams `application/stream+json`. */
 function framingOf(contentType: string): Framing {
+  if (contentType === 'application/json') return 'json'
   const type = contentType.toLowerCase()
   if (type.includes('json')) return 'json'
   return type.includes('event-stream') ? 'events' : 'none'
@@ -318,9 +326,9 @@ function told(side: readonly (readonly number[])[], counts: readonly (number | n
 /**
  * All names at once, one step a byte, so that a split within a name is no special case. A row is what has been read of
  * a name in one kind of object; its columns give the row after each letter, then the row where the names of its value
- * begin, and the number of its count plus one. 0 is none. Row 0 is a name that leads nowhere, and stays it.
+ * begin, the number of its count plus one, and, where names begin, the row of the object around. 0 is none. Row 0 is a name that leads nowhere, and stays it.
  */
-const { names: NAMES, column: COLUMN, opens: OPENS, counts: COUNTS, answer: ANSWER } = compile()
+const { names: NAMES, column: COLUMN, opens: OPENS, counts: COUNTS, around: AROUND, answer: ANSWER } = compile()
 
 function compile() {
   const column = new Uint8Array(256)
@@ -328,7 +336,8 @@ function compile() {
   for (const { names } of PATHS) for (const byte of Buffer.from(names.join(''))) column[byte] ||= columns++
   const opens = columns
   const counts = columns + 1
-  const width = columns + 2
+  const around = columns + 2
+  const width = columns + 3
   const table: number[] = []
   const newRow = () => {
     const row = table.length
@@ -342,12 +351,17 @@ function compile() {
     return table[row + to]!
   }
   for (const { names, count } of PATHS) {
+    let object = answer
     let row = answer
     for (const [depth, name] of names.entries()) {
-      if (depth > 0) row = stepOf(row, opens)
+      if (depth > 0) {
+        row = stepOf(row, opens)
+        table[row + around] = object
+        object = row
+      }
       for (const byte of Buffer.from(name)) row = stepOf(row, column[byte]!)
     }
     table[row + counts] = count + 1
   }
-  return { names: Uint32Array.from(table), column, opens, counts, answer }
+  return { names: Uint32Array.from(table), column, opens, counts, around, answer }
 }
