@@ -142,6 +142,18 @@ export function isHeaderValue(text: string): boolean {
   return true
 }
 
+/** The bytes that a `Content-Length` announces: 1 to 15 digits, so that they are a number; `null` when it is none. */
+export function announcedBytes(text: string): number | null {
+  if (text.length === 0 || text.length > 15) return null
+  let bytes = 0
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 0x30
+    if (digit < 0 || digit > 9) return null
+    bytes = bytes * 10 + digit
+  }
+  return bytes
+}
+
 /**
  * The names in a `Connection` header, in lower case: those headers are of the connection too. `null` where it names
  * none that could pass, as nearly every one does: it says `keep-alive`, which is among {@link HOP_BY_HOP}.

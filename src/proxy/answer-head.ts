@@ -1,4 +1,4 @@
-import { answerHeaderPasses, nominated } from '#domain/headers.ts'
+import { announcedBytes, answerHeaderPasses, nominated } from '#domain/headers.ts'
 import type { Redactor } from './redactor.ts'
 
 /** The head of an answer as the client gets it. */
@@ -28,8 +28,8 @@ export function answerHead(status: number, given: readonly string[], redactor: R
         if (!redactor.isIn(value)) headers.push(name, value)
         break
       case LENGTH:
-        if (!/^[0-9]{1,15}$/.test(value)) return null
-        length = Number(value)
+        length = announcedBytes(value)
+        if (length === null) return null
         break
       case ENCODING:
         if (value.trim().toLowerCase() !== 'identity') return null

@@ -1,3 +1,5 @@
+import { announcedBytes } from '#domain/headers.ts'
+
 /**
  * Reads one answer of HTTP/1.1 (RFC 9112) from bytes as they come. Takes only what there is one way to read: whatever
  * two parsers could frame differently is `broken`, and the caller closes the connection.
@@ -262,8 +264,9 @@ function parseHead(bytes: Buffer, end: number): Head | null {
     switch (name) {
       case 'content-length':
         // Nothing may stand behind it, not even what is to be trimmed: parsers differ there.
-        if (length !== null || !CONTENT_LENGTH.test(value) || isBlank(bytes[at - 1]!)) return null
-        length = Number(value)
+        if (length !== null || isBlank(bytes[at - 1]!)) return null
+        length = announcedBytes(value)
+        if (length === null) return null
         break
       case 'transfer-encoding':
         if (isChunked || isOld || value.toLowerCase() !== 'chunked') return null
@@ -389,7 +392,6 @@ const IN_NO_LINE = Uint8Array.from({ length: 256 }, (_, byte) =>
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 /** Byte → 1 where it may stand in a token. */
 const IN_TOKEN = Uint8Array.from({ length: 256 }, (_, byte) => Number(TOKEN.test(String.fromCharCode(byte))))
-const CONTENT_LENGTH = /^[0-9]{1,15}$/
 /** RFC 9112, section 7.1. Extensions are read so that nothing can hide in them, and mean nothing. */
 const CHUNK_LINE =
   /^([0-9A-Fa-f]{1,12})(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"))?)*$/
