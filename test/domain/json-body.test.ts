@@ -118,3 +118,13 @@ test.each([
 ])('T21: %j is not', (type) => {
   expect(JSON_TYPE.test(type)).toBe(false)
 })
+
+test('T21: a member that stands twice is found wherever the two stand among many', () => {
+  const body = (names: readonly string[]) => `{${['model', ...names].map((name) => `"${name}":"a"`).join()}}`
+  const names = Array.from({ length: 40 }, (_, i) => `n${i}`)
+  expect(modelInBody(body(names)).kind).toBe('model')
+  for (const again of ['model', ...names]) {
+    expect(modelInBody(body([...names, again])).kind).toBe('refused')
+    expect(modelInBody(body([again, ...names])).kind).toBe('refused')
+  }
+})
