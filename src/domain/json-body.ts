@@ -99,6 +99,7 @@ function faultOfName(text: string, start: number, end: number, names: Names): st
   if (OTHER_CHOICES.has(lower)) return `it chooses models by "${lower}" too`
   return lower === 'model' ? 'it spells "model" in another case' : null
 }
+
 /** The names of the members so far. A list finds one faster than a set does, while it is short. */
 interface Names {
   readonly few: string[]
