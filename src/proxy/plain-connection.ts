@@ -30,8 +30,10 @@ export interface ConnectionOwner {
 
 /** Bytes that may have come behind a request that is not answered: then the client waits, too. */
 const MOST_HELD = 65_536
-/** Of a head. */
-const MOST_PIECES = 8
+/** Of a head that is not complete. */
+const LOOKED_AT_PIECES = 8
+/** Beats without a request after which what was read last is forgotten: thousands of connections may wait. */
+const REMEMBERED_BEATS = 2
 
 /**
  * A connection of a client, as long as all that comes on it is plain (`plain-head.ts`): one request at a time, each
@@ -85,6 +87,7 @@ export class PlainConnection {
     } else if (this.#held.length > 0 || this.#isNew) {
       if (this.#beats > head) this.#timeOut()
     } else if (this.#beats > keepAlive) this.destroy()
+    else if (this.#beats === REMEMBERED_BEATS) this.#heads.forget()
   }
 
   /** As Node's server does it. */
@@ -135,7 +138,9 @@ export class PlainConnection {
     const { method, isLast } = head
     const { keepAlive } = this.#owner
     const response = new PlainResponse(this.#socket, { method, isLast, keepAlive }, this.#answered)
-    this.#held = request.take(bytes.subarray(end + HEAD_END.length))
+    const rest = request.take(bytes.subarray(end + HEAD_END.length))
+    // A part of nothing would keep all that was read in memory.
+    this.#held = rest.length === 0 ? EMPTY : rest
     this.#request = request
     this.#response = response
     this.#isNew = false
@@ -144,9 +149,10 @@ export class PlainConnection {
     return true
   }
 
-  /** Whether the rest of a head may be waited for here. One that comes in many pieces would be looked at as often. */
+  /** Whether the rest of a head may be waited for here. One that comes in many pieces is not looked at for each. */
   #awaitsHead(bytes: Buffer): boolean {
-    return ++this.#pieces <= MOST_PIECES && bytes.length <= MAX_PLAIN_HEAD && couldBecomePlain(bytes.toString('latin1'))
+    if (bytes.length > MAX_PLAIN_HEAD) return false
+    return ++this.#pieces > LOOKED_AT_PIECES || couldBecomePlain(bytes.toString('latin1'))
   }
 
   readonly #answered = (): void => {

@@ -12,6 +12,8 @@ export interface PlainHead {
 
 /** Bytes of a head. Node's parser counts otherwise, and decides about what is longer. */
 export const MAX_PLAIN_HEAD = 16_384
+/** Bytes of a head that is remembered: those of SDKs and agents have one to two thousand. */
+const MOST_REMEMBERED = 4096
 
 /** Reads the heads that come on one connection, of which most are the one before with another length. */
 export class PlainHeadReader {
@@ -33,18 +35,24 @@ export class PlainHeadReader {
    */
   read(bytes: Buffer, end: number): PlainHead | null {
     if (this.#head && this.#readsTheSame(this.#head.method, bytes, end)) return this.#head
-    this.#head = null
+    this.forget()
     const text = bytes.toString('latin1', 0, end)
     const parsed = parse(text)
     if (!parsed) return null
     const { head, length, digits } = parsed
     this.length = length
-    if (digits < 0) return head
+    if (digits < 0 || end > MOST_REMEMBERED) return head
     this.#bytes = Buffer.from(bytes.subarray(0, end))
     this.#digitsStart = digits
     this.#digitsEnd = digits + String(length).length
     this.#head = head
     return head
+  }
+
+  /** Nothing is compared with what was read so far. */
+  forget(): void {
+    this.#head = null
+    this.#bytes = EMPTY
   }
 
   #readsTheSame(method: string, bytes: Buffer, end: number): boolean {

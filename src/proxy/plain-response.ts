@@ -126,7 +126,8 @@ export class PlainResponse implements ClientResponse {
   }
 
   #finish(): void {
-    if (this.socket.destroyed) return
+    // What the system refuses at once is not left to be written either.
+    if (this.socket.destroyed || this.socket.errored) return
     this.writableFinished = true
     this.close()
     this.#finished()

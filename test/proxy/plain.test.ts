@@ -87,6 +87,18 @@ describe('a head', () => {
     expect(reader.length).toBe(0)
   })
 
+  test('is forgotten when it is asked to, and not remembered when it is large', () => {
+    const reader = new PlainHeadReader()
+    const one = head('content-length: 2')
+    const first = read(reader, one)
+    expect(read(reader, one)).toBe(first)
+    reader.forget()
+    expect(read(reader, one)).not.toBe(first)
+    const large = head(`x-a: ${'a'.repeat(5000)}`, 'content-length: 2')
+    expect(read(reader, large)).toEqual(read(reader, large))
+    expect(read(reader, large)).not.toBe(read(reader, large))
+  })
+
   test('is framed in the one way there is', () => {
     for (const text of [head(), head('content-length: 2'), head('connection: close', 'x-a: \x80')]) {
       const { length, ...plain } = plainHead(text)!

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Ledger, LogFields } from '#broker/ports.ts'
+import type { Ledger, LogFields, Rules } from '#broker/ports.ts'
 import { digest, randomBytes } from '#crypto/digest.ts'
 import type { AuditEvent } from '#domain/audit-event.ts'
 import type { Grant } from '#domain/grant.ts'
@@ -28,6 +28,8 @@ export interface PlaneUnderTest {
   readonly log: readonly { readonly event: string; readonly fields?: LogFields | undefined }[]
   /** Seconds since the epoch; stands still. */
   now: number
+  /** A configuration with these providers takes the place of the one before. */
+  reload(providers: readonly Provider[]): void
   /** A new key, for providers `api` and `paths`. */
   mint(part?: Partial<Grant>): Promise<MintedKey>
   close(): Promise<void>
@@ -93,9 +95,10 @@ export async function startPlane(
     log,
     now: NOW,
   }
+  let rules: Rules = { policies: [], providers }
   const plane = dataPlane({
     ledger: options.faults ? withFaults(ledger, options.faults) : ledger,
-    rules: () => ({ policies: [], providers }),
+    rules: () => rules,
     credentials: { read: (name) => credentials.get(name) ?? null },
     clock: () => under.now,
     random: randomBytes,
@@ -111,6 +114,9 @@ export async function startPlane(
   return Object.assign(under, {
     port: (server.address() as AddressInfo).port,
     plane,
+    reload(next: readonly Provider[]) {
+      rules = { policies: [], providers: new Map(next.map((provider) => [provider.name, provider])) }
+    },
     async mint(part: Partial<Grant> = {}) {
       const key = formatKey(randomBytes(32))
       const number = randomBytes(4).join('')
