@@ -19,7 +19,7 @@ export function newChain(name: string): Chain {
 
 /** Puts a fact at the end of the chain; returns the text of the event it became. */
 export function link(chain: Chain, fact: AuditFact, at: NumericDate): string {
-  const text = fastEventText({ ...fact, chain: chain.name, seq: chain.length + 1, at, prev: chain.head })
+  const text = fastEventText(fact, { chain: chain.name, seq: chain.length + 1, at, prev: chain.head })
   chain.head = hash('sha256', text, 'hex')
   chain.length++
   return text

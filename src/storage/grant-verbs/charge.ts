@@ -1,8 +1,8 @@
 import type { RequestRecord } from '#broker/ports.ts'
-import { recordable } from '#domain/audit-event.ts'
 import { type Activation, activate, type DeadReason, deadReason } from '#domain/grant.ts'
 import type { NumericDate } from '#domain/numeric-date.ts'
 import type { GrantTransaction } from '#storage/grant-transaction.ts'
+import { recordableModel } from './recordable.ts'
 
 /** Spends one activation. The row was read in this transaction, which nobody else can write beside. */
 export function charge(
@@ -14,7 +14,7 @@ export function charge(
   const grant = transaction.grant(id, now)
   const answer = activate(grant.life, grant, now)
   const { provider, route } = request
-  const model = request.model === null ? null : recordable(request.model)
+  const model = recordableModel(request.model)
   if (answer.kind === 'refused') {
     transaction.refuse(grant, { type: 'request.refused', code: answer.code, provider, route, model, count: 1 }, now)
     return answer
