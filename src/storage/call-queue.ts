@@ -83,7 +83,8 @@ export function callQueue<Call>(commit: (calls: readonly Call[]) => Promise<Batc
     if (patience) clearTimeout(patience)
     timer = patience = null
     if (failure || inFlight || queue.length === 0) return
-    inFlight = queue.splice(0, MAX_BATCH)
+    inFlight = queue.length > MAX_BATCH ? queue.splice(0, MAX_BATCH) : queue
+    if (inFlight === queue) queue = []
     lastStart = performance.now()
     lastSize = pressing
     pressing = queue.length
@@ -96,12 +97,9 @@ export function callQueue<Call>(commit: (calls: readonly Call[]) => Promise<Batc
   function settle({ results, failures, broken }: BatchAnswer): void {
     const answered = inFlight ?? []
     inFlight = null
-    const failed = new Map(failures)
-    answered.forEach(({ resolve, reject }, index) => {
-      const why = failed.get(index)
-      if (why === undefined) resolve(results[index])
-      else reject(unavailable(why))
-    })
+    for (const [index, why] of failures) answered[index]?.reject(unavailable(why))
+    // To a promise that was rejected this is nothing.
+    for (const [index, { resolve }] of answered.entries()) resolve(results[index])
     if (broken !== null) fail(unavailable(broken))
     else schedule()
   }

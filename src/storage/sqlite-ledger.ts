@@ -6,7 +6,6 @@ import type { Ending, Grant } from '#domain/grant.ts'
 import type { GrantEnding } from './grant-transaction.ts'
 import { startCommitter } from './sqlite/committer.ts'
 import { preparePrivateFile } from './sqlite/file.ts'
-import { flatCharge, flatFinished } from './sqlite/flat-calls.ts'
 import { openGrantReader } from './sqlite/grant-reader.ts'
 import { commitForOthers, remoteCommitter, type SharedWriter } from './sqlite/shared-writer.ts'
 import { openTrail } from './sqlite/trail.ts'
@@ -66,13 +65,10 @@ export async function openSqliteLedger(options: {
     },
     findById: async (id) => decoded(reader.byId(id)),
     state: (grant, now) => call('state', grant.id, now),
-    charge: (grant, request, now) => call('charge', ...flatCharge(grant.id, request, now)),
+    charge: (grant, request, now) => call('charge', grant.id, request, now),
     admitFree: (grant, now) => call('admitFree', grant.id, now),
     giveBack: (grant, requestId, reason, now) => call('giveBack', grant.id, requestId, reason, now),
-    record: (grant, fact, now) =>
-      fact.type === 'request.finished'
-        ? committer.callPatiently('recordFinished', ...flatFinished(grant.id, fact, now))
-        : committer.callPatiently('record', grant.id, fact, now),
+    record: (grant, fact, now) => committer.callPatiently('record', grant.id, fact, now),
     touch: (grantIds, now) => call('touch', grantIds, now),
     end: (grant, reason, now, operator) => call('end', grant.id, reason, now, operator),
     endJob: (job, now) => call('endJob', job, now),
@@ -109,7 +105,7 @@ export async function openSqliteLedger(options: {
       })
     },
     writer: {
-      commit: (calls) => commitForOthers(committer, calls),
+      commit: (batch) => commitForOthers(committer, batch),
       onEndings: (listener) => void listeners.push(listener),
     },
     readRecord: (name) => call('readRecord', name),

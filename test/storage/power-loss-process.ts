@@ -6,7 +6,6 @@
 import { openSync, writeSync } from 'node:fs'
 import { runBatch } from '#storage/sqlite/batch.ts'
 import { openDatabase } from '#storage/sqlite/database.ts'
-import { flatCharge } from '#storage/sqlite/flat-calls.ts'
 import { openStore } from '#storage/sqlite/store.ts'
 import { aRequest, T0 } from '#test/contract/mint-entry.ts'
 
@@ -19,7 +18,7 @@ for (let batch = 1; batch <= Number(batches); batch++) {
   const requests = Array.from({ length: 1 + (batch % 5) }, () => aRequest())
   const { answer } = runBatch(
     store,
-    requests.map((request) => ['charge', ...flatCharge(grantId!, request, T0)]),
+    requests.map((request) => ['charge', grantId!, request, T0]),
   )
   if (answer.failures.length > 0) throw new Error(answer.failures[0]![1])
   place += writeSync(log, `${requests.map(({ requestId }) => requestId)}\n`, place)

@@ -8,7 +8,6 @@ import { trailVerifier } from '#domain/audit-trail.ts'
 import type { Grant } from '#domain/grant.ts'
 import { runBatch } from '#storage/sqlite/batch.ts'
 import { openDatabase } from '#storage/sqlite/database.ts'
-import { flatCharge } from '#storage/sqlite/flat-calls.ts'
 import { openStore } from '#storage/sqlite/store.ts'
 import { openTrail } from '#storage/sqlite/trail.ts'
 import { openSqliteLedger } from '#storage/sqlite-ledger.ts'
@@ -91,7 +90,7 @@ test('a log that is cut off, zeroed or overwritten behind a commit holds all up 
     const requests = Array.from({ length: 1 + (batch % 4) }, () => aRequest())
     runBatch(
       store,
-      requests.map((request) => ['charge', ...flatCharge(grant.id, request, T0)]),
+      requests.map((request) => ['charge', grant.id, request, T0]),
     )
     ids.push(...requests.map(({ requestId }) => requestId))
     commits.push({ size: readFileSync(`${path}-wal`).length, ids: [...ids] })
@@ -132,7 +131,7 @@ async function recovered(acknowledged: readonly string[], atMost?: readonly stri
       .map((row) => String(row['id']))
     expect(acknowledged.filter((id) => !charged.includes(id))).toEqual([])
     if (atMost) expect(charged).toEqual(atMost)
-    expect(runBatch(store, [['charge', ...flatCharge(grant.id, aRequest(), T0)]]).answer.results).toMatchObject([
+    expect(runBatch(store, [['charge', grant.id, aRequest(), T0]]).answer.results).toMatchObject([
       { kind: 'activation', used: charged.length + 1 },
     ])
     const trail = openTrail(path)

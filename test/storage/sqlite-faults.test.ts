@@ -8,7 +8,6 @@ import { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { runBatch } from '#storage/sqlite/batch.ts'
 import { openDatabase } from '#storage/sqlite/database.ts'
-import { flatCharge } from '#storage/sqlite/flat-calls.ts'
 import { openStore } from '#storage/sqlite/store.ts'
 import { openSqliteLedger } from '#storage/sqlite-ledger.ts'
 import { aRequest, minted, T0 } from '#test/contract/mint-entry.ts'
@@ -86,7 +85,7 @@ test('a full disk refuses all that waits, spends nothing, and passes when there 
   await ledger.close()
 
   const store = openStore(openDatabase(path, 0))
-  const charges = Array.from({ length: 500 }, () => ['charge', ...flatCharge(grant.id, aRequest(), T0)] as const)
+  const charges = Array.from({ length: 500 }, () => ['charge', grant.id, aRequest(), T0] as const)
   const { page_count } = store.database.prepare('PRAGMA page_count').get() as { page_count: number }
   store.database.exec(`PRAGMA max_page_count = ${page_count + 1}`)
   const { answer } = runBatch(store, charges)
@@ -107,7 +106,7 @@ test('a ledger that may not be written refuses, and spends nothing', async () =>
 
   const store = openStore(openDatabase(path, 0))
   store.database.exec('PRAGMA query_only = ON')
-  const { answer } = runBatch(store, [['charge', ...flatCharge(grant.id, aRequest(), T0)]])
+  const { answer } = runBatch(store, [['charge', grant.id, aRequest(), T0]])
   expect(answer.failures).toEqual([[0, 'SQLITE_READONLY']])
   store.database.exec('PRAGMA query_only = OFF')
   expect(runBatch(store, [['state', grant.id, T0]]).answer.results).toMatchObject([{ used: 0 }])
@@ -157,7 +156,7 @@ test('a file that is damaged later breaks the ledger at the first call that read
   await ledger.close()
   const store = openStore(openDatabase(path, 0))
   damage()
-  const { answer } = runBatch(store, [['charge', ...flatCharge(grant.id, aRequest(), T0)]])
+  const { answer } = runBatch(store, [['charge', grant.id, aRequest(), T0]])
   expect(answer).toEqual({ results: [], failures: [[0, 'SQLITE_CORRUPT']], broken: 'SQLITE_CORRUPT' })
   store.database.close()
 })

@@ -2,6 +2,8 @@ import { Worker } from 'node:worker_threads'
 import { StorageUnavailable } from '#broker/ports.ts'
 import { type BatchAnswer, callQueue, unavailable } from '#storage/call-queue.ts'
 import type { GrantEnding } from '#storage/grant-transaction.ts'
+import { unpackAnswer } from './packed-answer.ts'
+import { packBatch } from './packed-batch.ts'
 import type { Arguments, Call, Result, Verb } from './verbs.ts'
 import type { WorkerData, WorkerMessage } from './worker.ts'
 
@@ -30,7 +32,7 @@ export async function startCommitter(
       new Promise((resolve) => {
         answer = resolve
         // Something in it that cannot cross a thread throws here: the batch never left.
-        worker.postMessage(calls)
+        worker.postMessage(packBatch(calls))
       }),
   )
   let answer: ((answer: BatchAnswer) => void) | null = null
@@ -44,7 +46,7 @@ export async function startCommitter(
   })
   worker.on('message', (message: WorkerMessage) => {
     if (message.endings.length > 0) onEndings(message.endings)
-    if (message.answer) answer?.(message.answer)
+    if (message.answer) answer?.(unpackAnswer(message.answer))
     else if (message.broken !== null) queue.fail(unavailable(message.broken))
   })
   worker.on('messageerror', (error) => queue.fail(unavailableFrom(error)))

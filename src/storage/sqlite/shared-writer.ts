@@ -1,7 +1,8 @@
-import type { BatchAnswer } from '#storage/call-queue.ts'
 import { callQueue } from '#storage/call-queue.ts'
 import type { GrantEnding } from '#storage/grant-transaction.ts'
 import type { Committer } from './committer.ts'
+import { type PackedAnswer, packAnswer, unpackAnswer } from './packed-answer.ts'
+import { type PackedBatch, packBatch, unpackBatch } from './packed-batch.ts'
 import type { Arguments, Call, Result, Verb } from './verbs.ts'
 
 /**
@@ -11,27 +12,27 @@ import type { Arguments, Call, Result, Verb } from './verbs.ts'
  */
 export interface SharedWriter {
   /** Commits the calls together with what else waits there, and resolves when each is on disk or came to nothing. */
-  commit(calls: readonly Call[]): Promise<BatchAnswer>
+  commit(batch: PackedBatch): Promise<PackedAnswer>
   /** Tells of every ending, whichever process caused it. */
   onEndings(listener: (endings: readonly GrantEnding[]) => void): void
 }
 
 /** Lets others commit through this process's committer: their calls join its queue, so that one flush serves all. */
-export async function commitForOthers(committer: Committer, calls: readonly Call[]): Promise<BatchAnswer> {
+export async function commitForOthers(committer: Committer, batch: PackedBatch): Promise<PackedAnswer> {
   const settled = await Promise.allSettled(
-    calls.map(([verb, ...args]) => committer.call(verb, ...(args as Arguments<Verb>))),
+    unpackBatch(batch).map(([verb, ...args]) => committer.call(verb, ...(args as Arguments<Verb>))),
   )
-  return {
+  return packAnswer({
     results: settled.map((one) => (one.status === 'fulfilled' ? one.value : undefined)),
     failures: settled.flatMap((one, index) => (one.status === 'rejected' ? [[index, whyOf(one.reason)] as const] : [])),
     // Not for good: whether anything is written is the writer's to say, each time it is asked.
     broken: null,
-  }
+  })
 }
 
 /** A committer whose worker is another process's. */
 export function remoteCommitter(writer: SharedWriter): Committer {
-  const queue = callQueue<Call>((calls) => writer.commit(calls))
+  const queue = callQueue<Call>(async (calls) => unpackAnswer(await writer.commit(packBatch(calls))))
   let closing: Promise<void> | null = null
 
   async function close(): Promise<void> {

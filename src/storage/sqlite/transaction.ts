@@ -33,8 +33,9 @@ export function transact<T>(store: Store, work: (transaction: Transaction) => T)
   const endings: GrantEnding[] = []
   const refused: Refused<string>[] = []
   const taken: Refused<string>[] = []
-  const opened = new Set<string>()
-  const closed = new Set<string>()
+  /** To be undone when nothing is written. */
+  const opened: string[] = []
+  const closed: string[] = []
   let broker: OpenBrokerChain | null = null
   let lastEvent = 0
 
@@ -90,12 +91,13 @@ export function transact<T>(store: Store, work: (transaction: Transaction) => T)
     },
     returnUnspent: (grant, unspent) => returnUnspent(sql, grant, unspent),
     openRequest(id) {
-      opened.add(id)
+      store.openRequests.add(id)
+      opened.push(id)
     },
     closeRequest(id) {
-      if (closed.has(id) || !(store.openRequests.has(id) || opened.has(id))) return false
-      closed.add(id)
-      return true
+      const isOpen = store.openRequests.delete(id)
+      if (isOpen) closed.push(id)
+      return isOpen
     },
   }
 
@@ -108,12 +110,12 @@ export function transact<T>(store: Store, work: (transaction: Transaction) => T)
     transaction.save()
     commit(sql)
     store.lastEvent = lastEvent || store.lastEvent
-    for (const id of opened) store.openRequests.add(id)
-    for (const id of closed) store.openRequests.delete(id)
     return { value, endings }
   } catch (error) {
     store.grants.clear()
     store.refusals.putBack(taken)
+    for (const id of closed) store.openRequests.add(id)
+    for (const id of opened) store.openRequests.delete(id)
     if (database.isTransaction) database.exec('ROLLBACK')
     throw error
   }

@@ -1,11 +1,10 @@
 import type { GrantTransaction } from '#storage/grant-transaction.ts'
-import { admitFree } from '#storage/grant-verbs/charge.ts'
+import { admitFree, charge } from '#storage/grant-verbs/charge.ts'
 import { end } from '#storage/grant-verbs/end.ts'
 import { giveBack } from '#storage/grant-verbs/give-back.ts'
 import { record } from '#storage/grant-verbs/record.ts'
 import { state } from '#storage/grant-verbs/state.ts'
 import { touch } from '#storage/grant-verbs/touch.ts'
-import { chargeFlat, recordFlat } from './flat-calls.ts'
 import type { Transaction } from './transaction.ts'
 import { behindCheckpoint, checkpoints, newEvents, sinceCheckpoint, writeCheckpoint } from './verbs/checkpoint.ts'
 import { endJob } from './verbs/end-job.ts'
@@ -21,11 +20,10 @@ export const verbs = {
   mint,
   refuseMint,
   state,
-  charge: chargeFlat,
+  charge,
   admitFree,
   giveBack,
   record,
-  recordFinished: recordFlat,
   touch,
   end,
   endJob,

@@ -1,13 +1,13 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import type { BatchAnswer } from '#storage/call-queue.ts'
 import type { GrantEnding } from '#storage/grant-transaction.ts'
 import { refused, runBatch } from './batch.ts'
 import { checkpointer } from './checkpointer.ts'
 import { openDatabase } from './database.ts'
 import { type Fault, faultOf } from './faults.ts'
+import { type PackedAnswer, packAnswer } from './packed-answer.ts'
+import { type PackedBatch, unpackBatch } from './packed-batch.ts'
 import { dataVersion, openStore } from './store.ts'
 import { transact } from './transaction.ts'
-import type { Call } from './verbs.ts'
 
 /**
  * The one writer of this process. Takes batches of calls, answers each with one message. It never retries a write: when
@@ -22,7 +22,7 @@ export interface WorkerData {
 
 export interface WorkerMessage {
   /** `null`: the message tells of endings or of a fault, and answers no batch. */
-  readonly answer: BatchAnswer | null
+  readonly answer: PackedAnswer | null
   readonly endings: readonly GrantEnding[]
   /** Why nothing will be written any more, until the process starts again. */
   readonly broken: string | null
@@ -37,10 +37,11 @@ const store = openStore(database)
 const log = checkpointer(store.sql, { path, busyTimeout }, breakIfFatal)
 let broken: string | null = null
 
-port.on('message', (calls: readonly Call[]) => {
+port.on('message', (batch: PackedBatch) => {
+  const calls = unpackBatch(batch)
   const { answer, endings } = broken === null ? runBatch(store, calls) : refused(calls, broken)
   broken ??= answer.broken
-  tell({ answer, endings, broken })
+  tell({ answer: packAnswer(answer), endings, broken })
   if (calls.some(([verb]) => verb === 'close')) stop()
   else if (broken === null) keepLogShort()
 })
