@@ -45,8 +45,8 @@ test.each(ways)('between %s the calls that cross are the calls that arrive', (_,
 
 test('what a call has in common with the one before crosses once', () => {
   const request = { requestId: 'r', provider: 'openai', route: 'POST /v1/responses', model: 'gpt-5' }
-  const batch = packBatch(Array.from({ length: 3 }, () => ['charge', 'k_1', request, 1]))
-  expect(batch.texts).toEqual(['k_1', 'openai', 'POST /v1/responses', 'gpt-5', 'r', 'r', 'r'])
+  const [, texts] = packBatch(Array.from({ length: 3 }, () => ['charge', 'k_1', request, 1]))
+  expect(texts).toEqual(['k_1', 'openai', 'POST /v1/responses', 'gpt-5', 'r', 'r', 'r'])
 })
 
 const activation = fc.record({ kind: fc.constant('activation'), used: fc.integer({ min: 1 }), limit: fc.integer() })

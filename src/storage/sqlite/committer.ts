@@ -44,10 +44,10 @@ export async function startCommitter(
     worker.once('error', (error) => reject(unavailableFrom(error)))
     worker.once('exit', () => reject(unavailable('its thread ended')))
   })
-  worker.on('message', (message: WorkerMessage) => {
-    if (message.endings.length > 0) onEndings(message.endings)
-    if (message.answer) answer?.(unpackAnswer(message.answer))
-    else if (message.broken !== null) queue.fail(unavailable(message.broken))
+  worker.on('message', ([packed, endings, broken]: WorkerMessage) => {
+    if (endings.length > 0) onEndings(endings)
+    if (packed) answer?.(unpackAnswer(packed))
+    else if (broken !== null) queue.fail(unavailable(broken))
   })
   worker.on('messageerror', (error) => queue.fail(unavailableFrom(error)))
   worker.on('error', (error) => queue.fail(unavailableFrom(error)))

@@ -1,13 +1,18 @@
 import type { Activation } from '#domain/grant.ts'
 import type { BatchAnswer } from '#storage/call-queue.ts'
 
-/** What a batch came to, as it crosses back: of what requests wait for, numbers alone. */
-export interface PackedAnswer extends Omit<BatchAnswer, 'results'> {
-  /** Of each result: `used` and `limit` of an activation, or {@link NOTHING}, or {@link OTHER}. */
-  readonly numbers: readonly number[]
-  /** What crosses as it is. */
-  readonly others: readonly unknown[]
-}
+/**
+ * What a batch came to, as it crosses back: without names, as the batch did.
+ *
+ * `numbers`: of each result `used` and `limit` of an activation, or {@link NOTHING}, or {@link OTHER}. `others`: results
+ * that cross as they are.
+ */
+export type PackedAnswer = readonly [
+  numbers: readonly number[],
+  others: readonly unknown[],
+  failures: BatchAnswer['failures'],
+  broken: BatchAnswer['broken'],
+]
 
 const NOTHING = -1
 const OTHER = -2
@@ -23,14 +28,14 @@ export function packAnswer({ results, failures, broken }: BatchAnswer): PackedAn
       others.push(result)
     }
   }
-  return { numbers, others, failures, broken }
+  return [numbers, others, failures, broken]
 }
 
 function isActivation(result: unknown): result is Activation {
   return typeof result === 'object' && result !== null && 'kind' in result && result.kind === 'activation'
 }
 
-export function unpackAnswer({ numbers, others, failures, broken }: PackedAnswer): BatchAnswer {
+export function unpackAnswer([numbers, others, failures, broken]: PackedAnswer): BatchAnswer {
   const results: unknown[] = []
   let other = 0
   for (let at = 0; at < numbers.length; at++) {

@@ -4,17 +4,17 @@ import type { NumericDate } from '#domain/numeric-date.ts'
 import type { Call } from './verbs.ts'
 
 /**
- * Calls as they cross to the writer. The two that every request makes cross as numbers and texts: as objects the names
- * of their fields would cross each time, and cost more than the values. A key, and a provider, route and model, that are
- * those of the call before do not cross again.
+ * Calls as they cross to the writer: a list of lists, since the names of an object's fields would cross each time, and
+ * cost more than the values. The two that every request makes cross as numbers and texts. A key, and a provider, route
+ * and model, that are those of the call before do not cross again.
+ *
+ * `numbers`: what each call is ({@link FORM}), and its numbers, where `NaN` is `null`. `others`: what crosses as it is.
  */
-export interface PackedBatch {
-  /** What each call is ({@link FORM}), and its numbers. `NaN` is `null`. */
-  readonly numbers: readonly number[]
-  readonly texts: readonly (string | null)[]
-  /** What crosses as it is. */
-  readonly others: readonly Call[]
-}
+export type PackedBatch = readonly [
+  numbers: readonly number[],
+  texts: readonly (string | null)[],
+  others: readonly Call[],
+]
 
 /** The first number of a call: a sum of these. */
 const FORM = { other: 0, charge: 1, finished: 2, newKey: 4, newTarget: 8 } as const
@@ -62,7 +62,7 @@ export function packBatch(calls: readonly Call[]): PackedBatch {
       others.push(call)
     }
   }
-  return { numbers, texts, others }
+  return [numbers, texts, others]
 }
 
 /** @returns what of a call's form says that something did cross */
@@ -105,7 +105,7 @@ function isFinished(call: Call): call is readonly ['record', id: string, fact: F
 }
 
 /** @returns the calls in their order */
-export function unpackBatch({ numbers, texts, others }: PackedBatch): Call[] {
+export function unpackBatch([numbers, texts, others]: PackedBatch): Call[] {
   const calls: Call[] = []
   let { id, provider, route, model } = NOTHING
   let [text, other] = [0, 0]

@@ -20,13 +20,15 @@ export interface WorkerData {
   readonly busyTimeout: number
 }
 
-export interface WorkerMessage {
-  /** `null`: the message tells of endings or of a fault, and answers no batch. */
-  readonly answer: PackedAnswer | null
-  readonly endings: readonly GrantEnding[]
-  /** Why nothing will be written any more, until the process starts again. */
-  readonly broken: string | null
-}
+/**
+ * `answer`: `null` when the message tells of endings or of a fault, and answers no batch. `broken`: why nothing will be
+ * written any more, until the process starts again.
+ */
+export type WorkerMessage = readonly [
+  answer: PackedAnswer | null,
+  endings: readonly GrantEnding[],
+  broken: string | null,
+]
 
 /** How often it looks for endings that another process has written, and for counted refusals. Milliseconds. */
 const POLL = 500
@@ -41,7 +43,7 @@ port.on('message', (batch: PackedBatch) => {
   const calls = unpackBatch(batch)
   const { answer, endings } = broken === null ? runBatch(store, calls) : refused(calls, broken)
   broken ??= answer.broken
-  tell({ answer: packAnswer(answer), endings, broken })
+  tell([packAnswer(answer), endings, broken])
   if (calls.some(([verb]) => verb === 'close')) stop()
   else if (broken === null) keepLogShort()
 })
@@ -52,7 +54,7 @@ const poll = setInterval(() => {
     const { endings } = transact(store, (transaction) =>
       transaction.writeCountedRefusals({ monotonic: performance.now() }),
     )
-    if (endings.length > 0) tell({ answer: null, endings, broken })
+    if (endings.length > 0) tell([null, endings, broken])
   } catch (error) {
     breakBy(error)
   }
@@ -79,7 +81,7 @@ function breakBy(error: unknown): void {
 function breakIfFatal({ kind, name }: Fault): void {
   if (kind !== 'fatal') return
   broken = name
-  tell({ answer: null, endings: [], broken })
+  tell([null, [], broken])
 }
 
 async function stop(): Promise<void> {
