@@ -20,6 +20,7 @@ VOLUME /var/lib/till
 EXPOSE 4100
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:4100/healthz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-# SIGUSR1 would open the inspector, and with it the memory that holds the credentials.
-ENTRYPOINT ["node", "--disable-sigusr1", "src/cli/till.ts"]
+# SIGUSR1 would open the inspector, and with it the memory that holds the credentials. Four threads that compile would
+# take a small machine from the one that answers.
+ENTRYPOINT ["node", "--disable-sigusr1", "--v8-pool-size=1", "src/cli/till.ts"]
 CMD ["serve", "--config", "/etc/till/till.yaml"]

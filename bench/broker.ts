@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Issuer } from '#test/support/issuer.ts'
@@ -49,7 +49,7 @@ policies:
   const child = startOn(
     core,
     process.execPath,
-    ['--disable-sigusr1', join(import.meta.dirname, '../src/cli/till.ts'), 'serve', '--config', file],
+    [...asStarted(), '--config', file],
     { env: { BENCH_CREDENTIAL: credential } },
   )
   child.stderr?.resume()
@@ -66,6 +66,14 @@ policies:
   if (minted.status !== 201) throw new Error(`The broker minted no key: ${await minted.text()}`)
   const { key } = (await minted.json()) as { key: string }
   return { child, pid: child.pid!, port, path: '/proxy/openai', headers: [`authorization: Bearer ${key}`] }
+}
+
+/** The arguments by which `npm start` starts Node. */
+function asStarted(): string[] {
+  const root = join(import.meta.dirname, '..')
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const [, ...args] = scripts.start.split(' ') as string[]
+  return args.map((arg) => (arg.endsWith('.ts') ? join(root, arg) : arg))
 }
 
 export async function reachable(port: number): Promise<void> {
