@@ -17,7 +17,7 @@ import { closedLoop, hasWrk, type Target, visit, wrkScript } from './closed-loop
 import { nginxConfiguration } from './contenders/nginx.ts'
 import { nginxProvider } from './contenders/nginx-provider.ts'
 import { barChart, lineChart } from './plot.ts'
-import { cpuSeconds, firstLine, residentMiB, startOn } from './process.ts'
+import { cpuSeconds, firstLine, killTree, residentMiB, startOn } from './process.ts'
 import { installRivals, rivals } from './rivals.ts'
 
 const { values } = parseArgs({
@@ -92,7 +92,7 @@ try {
   const errors = contenders.filter(({ isRival }) => !isRival).flatMap(({ slices }) => slices.map((one) => one.errors))
   if (errors.some((count) => count > 0)) process.exitCode = 1
 } finally {
-  for (const child of children) child.kill('SIGKILL')
+  for (const { pid } of children) if (pid !== undefined) killTree(pid)
   await issuer.close()
   rmSync(folder, { recursive: true, force: true })
 }

@@ -19,6 +19,16 @@ export function residentMiB(pid: number): number {
   }, 0)
 }
 
+/** Ends a process with its children: one that is left would keep the pipes of the benchmark open, and so the benchmark. */
+export function killTree(pid: number): void {
+  for (const one of tree(pid))
+    try {
+      process.kill(one, 'SIGKILL')
+    } catch {
+      // It ended meanwhile.
+    }
+}
+
 function tree(pid: number): number[] {
   if (!existsSync(`/proc/${pid}/task`)) return []
   const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
