@@ -46,12 +46,9 @@ policies:
     limits: { concurrent_requests: 8192 }
 `,
   )
-  const child = startOn(
-    core,
-    process.execPath,
-    [...asStarted(), '--config', file],
-    { env: { BENCH_CREDENTIAL: credential } },
-  )
+  const child = startOn(core, process.execPath, [...asStarted(), '--config', file], {
+    env: { BENCH_CREDENTIAL: credential },
+  })
   child.stderr?.resume()
   child.stdout?.resume()
   await reachable(port)
