@@ -43,8 +43,11 @@ export class AskedHead {
   readonly #method: string
   readonly #rawHeaders: readonly string[]
   #placed: { readonly rules: Rules; readonly grant: Grant; readonly placed: PlacedHead } | null = null
-  #outgoing: { readonly provider: Provider; readonly credential: string; readonly headers: string[] | null } | null =
-    null
+  #outgoing: {
+    readonly provider: Provider
+    readonly credential: string
+    readonly headers: readonly string[] | null
+  } | null = null
 
   constructor(target: ProxyTarget, key: string, method: string, rawHeaders: readonly string[]) {
     this.target = target
@@ -81,7 +84,7 @@ export class AskedHead {
   }
 
   /** As `outgoingHead`. */
-  headersFor(provider: Provider, credential: string): string[] | null {
+  headersFor(provider: Provider, credential: string): readonly string[] | null {
     if (this.#outgoing?.provider !== provider || this.#outgoing.credential !== credential)
       this.#outgoing = { provider, credential, headers: outgoingHead(this.#rawHeaders, provider, credential, this.key) }
     return this.#outgoing.headers

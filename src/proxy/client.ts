@@ -2,15 +2,15 @@ import type { Socket } from 'node:net'
 
 /**
  * A request of a client, as much of it as the plane asks for: Node's `IncomingMessage` is one, and so is what
- * {@link PlainRequest} makes of the bytes that nearly every client sends.
+ * `PlainRequest` makes of the bytes that nearly every client sends.
  */
 export interface ClientRequest {
   readonly method?: string | undefined
   readonly url?: string | undefined
   readonly httpVersion: string
   readonly httpVersionMinor: number
-  /** Name, value, name, value, as received; of a {@link PlainRequest} without `content-length`. */
-  readonly rawHeaders: string[]
+  /** Name, value, name, value, as received; of a `PlainRequest` without `content-length`. */
+  readonly rawHeaders: readonly string[]
   readonly socket: Socket
   /** Whether all of the body has arrived. */
   readonly complete: boolean
@@ -29,7 +29,7 @@ export interface ClientRequest {
 /** `close` without `end` before it: the client went away. */
 export type BodyEvent = 'data' | 'end' | 'close' | 'error'
 
-/** The answer to it: Node's `ServerResponse` is one, and {@link PlainResponse}. */
+/** The answer to it: Node's `ServerResponse` is one, and `PlainResponse`. */
 export interface ClientResponse {
   /** `null` while the answer to an earlier request is being written. */
   readonly socket: Socket | null

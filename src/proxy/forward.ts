@@ -15,7 +15,7 @@ export interface Outgoing {
   readonly admitted: Admitted
   readonly record: RequestRecord
   /** Name, value, name, value. */
-  readonly headers: string[]
+  readonly headers: readonly string[]
   readonly redactor: Redactor
 }
 

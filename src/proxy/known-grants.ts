@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Grant } from '#domain/grant.ts'
+import { ownText } from './own-text.ts'
 
 /** Milliseconds. Ended keys are on record for far longer, so that none is known here that the ledger has forgotten. */
 const KNOWN_FOR = 60_000
@@ -25,7 +26,7 @@ export class KnownGrants {
   }
 
   remember(connection: Socket, key: string, grant: Grant, now: number): void {
-    this.#ofConnection.set(connection, { key, grant, until: now + KNOWN_FOR })
+    this.#ofConnection.set(connection, { key: ownText(key), grant, until: now + KNOWN_FOR })
   }
 }
 

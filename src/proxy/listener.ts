@@ -46,7 +46,8 @@ export function publicListener(
     if (!isControl(request)) return dataPlane.handle(request, response)
     response.writeHead(417, { connection: 'close' }).end()
   })
-  // An answer that is written whole, which no exchange waits for, stands in memory until it is read. Whoever listens for
+  // Of connections that Node reads; `plain-connection.ts` does the same for the others. An answer that is written whole,
+  // which no exchange waits for, stands in memory until it is read. Whoever listens for
   // this has to close idle connections, too: those whose time is not the server's but `keepAliveTimeout`.
   server.setTimeout(stall, (socket) => {
     if (socket.writableLength > 0 || socket.timeout !== stall) socket.destroy()
@@ -55,10 +56,7 @@ export function publicListener(
   return server
 }
 
-/**
- * Node's server, behind a reader of our own for what is plain (decision 0007): that costs a third of it, and is nearly
- * all that comes.
- */
+/** Node's server, behind a reader of our own for what is plain, as nearly all is that comes (decision 0007). */
 class PublicServer extends Server {
   readonly #plain = new Set<PlainConnection>()
 

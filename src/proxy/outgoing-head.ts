@@ -1,5 +1,6 @@
 import { HEADER_NAME, isHeaderValue, nominated, requestHeaderPasses } from '#domain/headers.ts'
 import type { Provider } from '#domain/provider.ts'
+import { ownText } from './own-text.ts'
 
 /**
  * The headers that the provider gets: the client's that pass, then ours. Everything that could make sending fail is
@@ -14,7 +15,7 @@ export function outgoingHead(
   provider: Provider,
   credential: string,
   key: string,
-): string[] | null {
+): readonly string[] | null {
   const ofConnection = connectionNames(raw)
   const headers: string[] = []
   for (let i = 0; i < raw.length; i += 2) {
@@ -69,6 +70,3 @@ function passing(written: string): string | null {
   }
   return verdict
 }
-
-/** A part of a text keeps all of it in memory, and the text of a head holds a key. Names are ASCII here. */
-const ownText = (name: string) => Buffer.from(name, 'latin1').toString('latin1')

@@ -119,8 +119,11 @@ export class PlainConnection {
   #next(): void {
     if (this.#isTaking) return
     this.#isTaking = true
-    while (this.#request === null && this.#held.length > 0 && this.#take());
-    this.#isTaking = false
+    try {
+      while (this.#request === null && this.#held.length > 0 && this.#take());
+    } finally {
+      this.#isTaking = false
+    }
   }
 
   /** @returns whether a request was taken */
@@ -163,6 +166,8 @@ export class PlainConnection {
   /** To the next request, once this one has arrived and was answered. */
   #proceed(): void {
     if (!this.#request?.complete || !this.#response?.writableFinished || this.#response.isLast) return
+    // Its client sends no more and takes no more: what came before its end would be charged for nobody.
+    if (this.#socket.writableEnded) return
     this.#request = null
     this.#response = null
     this.#beats = 0

@@ -5,7 +5,7 @@ export interface PlainHead {
   readonly method: string
   readonly url: string
   /** Name, value, name, value, as received, without `content-length`. */
-  readonly rawHeaders: string[]
+  readonly rawHeaders: readonly string[]
   /** Whether the client closes after it. */
   readonly isLast: boolean
 }
@@ -17,7 +17,7 @@ const MOST_REMEMBERED = 4096
 
 /** Reads the heads that come on one connection, of which most are the one before with another length. */
 export class PlainHeadReader {
-  /** Bytes of the body of what was read last. */
+  /** Bytes of the body of what was read last; of nothing else once the next is read. */
   length = 0
   /** What was read last, if it has a length: its bytes, and where the digits of the length are. */
   #head: PlainHead | null = null

@@ -12,7 +12,7 @@ export class PlainRequest extends EventEmitter implements ClientRequest {
   readonly url: string
   readonly httpVersion = '1.1'
   readonly httpVersionMinor = 1
-  readonly rawHeaders: string[]
+  readonly rawHeaders: readonly string[]
   readonly socket: Socket
   /** The same for requests of one connection whose heads differ in the length of the body only. */
   readonly head: PlainHead

@@ -1,4 +1,5 @@
 import { announcedBytes, HEADER_NAME } from '#domain/headers.ts'
+import { ownText } from './own-text.ts'
 
 /** The head of an answer, as far as its own text tells. */
 export interface AnswerHeadText {
@@ -136,8 +137,7 @@ function nameAt(bytes: Buffer, text: string, start: number, end: number): string
 function nameOf(written: string): Name {
   let name = names.get(written)
   if (name === undefined) {
-    // A part of a text keeps all of it in memory, and the text of a head holds more than names.
-    const own = Buffer.from(written, 'latin1').toString('latin1')
+    const own = ownText(written)
     name = { written: own, lower: own.toLowerCase() }
     if (names.size < MOST_NAMES) names.set(own, name)
   }

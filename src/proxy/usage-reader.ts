@@ -326,7 +326,8 @@ function told(side: readonly (readonly number[])[], counts: readonly (number | n
 /**
  * All names at once, one step a byte, so that a split within a name is no special case. A row is what has been read of
  * a name in one kind of object; its columns give the row after each letter, then the row where the names of its value
- * begin, the number of its count plus one, and, where names begin, the row of the object around. 0 is none. Row 0 is a name that leads nowhere, and stays it.
+ * begin, the number of its count plus one, and, where names begin, the row of the object around. 0 is none. Row 0 is a
+ * name that leads nowhere, and stays it.
  */
 const { names: NAMES, column: COLUMN, opens: OPENS, counts: COUNTS, around: AROUND, answer: ANSWER } = compile()
 

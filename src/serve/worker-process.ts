@@ -65,7 +65,7 @@ const primary = peer<PrimaryMethods>(
   methods,
 )
 const writer: SharedWriter = {
-  commit: (calls) => primary.ask('commit', calls),
+  commit: (batch) => primary.ask('commit', batch),
   onEndings: (listener) => void endingListeners.push(listener),
 }
 

@@ -63,7 +63,7 @@ export async function startWorkers({
   function hire(): Member {
     const worker = cluster.fork()
     const ours: PrimaryMethods = {
-      commit: (calls) => writer!.commit(calls),
+      commit: (batch) => writer!.commit(batch),
       webhook: github.webhook,
       commentBy: github.commentBy,
     }

@@ -92,3 +92,21 @@ test('an answer that the system does not take counts as one to a client that wen
   expect(finished).toMatchObject({ outcome: 'client_gone' })
   expect([await minted.used(), till.upstream.requests.length]).toEqual([1, 1])
 })
+
+test('what stands behind the end of a client is not charged', async () => {
+  const minted = await till.mint({ limit: 500 })
+  till.upstream.answers((_request, socket) => socket.write(answerOf(200, [], 'x'.repeat(60_000))))
+  const client = connect({ port: till.port, host: '127.0.0.1', allowHalfOpen: true })
+  await once(client, 'connect')
+  client.pause()
+  client.write(bytesOf('POST /proxy/api/v1/responses', [minted.auth], '{}').repeat(300))
+  // Until so much is unread that an answer waits for the system to take it.
+  let sent = -1
+  for (; sent !== till.upstream.requests.length; await sleep(250)) sent = till.upstream.requests.length
+  client.end()
+  await sleep(100)
+  client.resume()
+  await once(client, 'end')
+  await sleep(100)
+  expect([await minted.used(), till.upstream.requests.length]).toEqual([sent, sent])
+})
