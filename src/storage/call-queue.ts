@@ -53,13 +53,16 @@ export function callQueue<Call>(commit: (calls: readonly Call[]) => Promise<Batc
   /** Calls in the queue for which somebody waits. */
   let pressing = 0
   let timer: NodeJS.Timeout | null = null
-  let patience: NodeJS.Timeout | null = null
+  /** When the first call came that waits and for which nobody waits. Milliseconds of `performance.now()`. */
+  let patientSince = Number.POSITIVE_INFINITY
+  /** One timer looks after all of them: else each batch would start and stop one of its own. */
+  let isTimed = false
 
   function schedule(): void {
     if (isScheduled || inFlight || pressing === 0) return
-    const wait = lastSize < LOAD || pressing >= lastSize ? 0 : lastStart + INTERVAL - performance.now()
-    if (wait > 0) {
-      timer ??= setTimeout(sendSoon, wait)
+    const rest = lastSize < LOAD || pressing >= lastSize ? 0 : lastStart + INTERVAL - performance.now()
+    if (rest > 0) {
+      timer ??= setTimeout(sendSoon, rest)
       return
     }
     sendSoon()
@@ -77,11 +80,29 @@ export function callQueue<Call>(commit: (calls: readonly Call[]) => Promise<Batc
     schedule()
   }
 
+  function wait(): void {
+    if (patientSince === Number.POSITIVE_INFINITY) patientSince = performance.now()
+    if (!isTimed) lookAgainIn(PATIENCE)
+  }
+
+  function lookAgainIn(milliseconds: number): void {
+    isTimed = true
+    setTimeout(lookAgain, milliseconds)
+  }
+
+  function lookAgain(): void {
+    isTimed = false
+    if (patientSince === Number.POSITIVE_INFINITY) return
+    const left = patientSince + PATIENCE - performance.now()
+    if (left > 0) lookAgainIn(left)
+    else press()
+  }
+
   function send(): void {
     isScheduled = false
     if (timer) clearTimeout(timer)
-    if (patience) clearTimeout(patience)
-    timer = patience = null
+    timer = null
+    patientSince = Number.POSITIVE_INFINITY
     if (failure || inFlight || queue.length === 0) return
     inFlight = queue.length > MAX_BATCH ? queue.splice(0, MAX_BATCH) : queue
     if (inFlight === queue) queue = []
@@ -118,7 +139,7 @@ export function callQueue<Call>(commit: (calls: readonly Call[]) => Promise<Batc
       if (isClosed) return Promise.reject(unavailable('it is closed'))
       return new Promise((resolve, reject) => {
         queue.push({ call, resolve, reject })
-        if (isPatient) patience ??= setTimeout(press, PATIENCE)
+        if (isPatient) wait()
         else press()
       })
     },

@@ -1,4 +1,4 @@
-import { parentPort, workerData } from 'node:worker_threads'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import type { GrantEnding } from '#storage/grant-transaction.ts'
 import { refused, runBatch } from './batch.ts'
 import { checkpointer } from './checkpointer.ts'
@@ -18,6 +18,8 @@ export interface WorkerData {
   readonly path: string
   /** Milliseconds. */
   readonly busyTimeout: number
+  /** By which batches come and their answers go. */
+  readonly port: MessagePort
 }
 
 /**
@@ -32,8 +34,7 @@ export type WorkerMessage = readonly [
 
 /** How often it looks for endings that another process has written, and for counted refusals. Milliseconds. */
 const POLL = 500
-const port = parentPort!
-const { path, busyTimeout } = workerData as WorkerData
+const { path, busyTimeout, port } = workerData as WorkerData
 const database = openDatabase(path, busyTimeout)
 const store = openStore(database)
 const log = checkpointer(store.sql, { path, busyTimeout }, breakIfFatal)
@@ -60,7 +61,7 @@ const poll = setInterval(() => {
   }
 }, POLL)
 
-port.postMessage('ready')
+parentPort!.postMessage('ready')
 
 function tell(message: WorkerMessage): void {
   port.postMessage(message)
