@@ -50,28 +50,21 @@ export class Http1Call implements UpstreamCall, AnswerSink, Departure {
     this.isSent = true
     const { body } = this.#request
     const head = requestHead(this.#request, this.#hostHeader)
+    const framing = framingOf(this.#request)
     this.#isHandedOver = body === null || Buffer.isBuffer(body)
-    if (body === null) this.#socket.write(head, 'latin1')
-    else if (Buffer.isBuffer(body)) this.#writeWhole(head, body)
-    else this.#stream(head, body)
-  }
-
-  #writeWhole(head: string, body: Buffer): void {
-    if (body.length <= ONE_PIECE) {
-      const bytes = Buffer.allocUnsafe(head.length + body.length)
-      bytes.write(head, 0, 'latin1')
-      body.copy(bytes, head.length)
-      this.#socket.write(bytes)
-      return
+    if (body === null) this.#socket.write(joined(head, framing, EMPTY))
+    else if (!Buffer.isBuffer(body)) this.#stream(joined(head, framing, EMPTY), body)
+    else if (body.length <= ONE_PIECE) this.#socket.write(joined(head, framing, body))
+    else {
+      this.#socket.cork()
+      this.#socket.write(joined(head, framing, EMPTY))
+      this.#socket.write(body)
+      this.#socket.uncork()
     }
-    this.#socket.cork()
-    this.#socket.write(head, 'latin1')
-    this.#socket.write(body)
-    this.#socket.uncork()
   }
 
-  #stream(head: string, { stream, length }: StreamedBody): void {
-    this.#socket.write(head, 'latin1')
+  #stream(head: Buffer, { stream, length }: StreamedBody): void {
+    this.#socket.write(head)
     stream
       .on('data', (chunk: Buffer) => {
         this.hasMoved = true
@@ -165,25 +158,40 @@ export class Http1Call implements UpstreamCall, AnswerSink, Departure {
 /** Methods of which a server may expect a body (RFC 9110, section 8.6). */
 const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
 
-function requestHead(request: UpstreamRequest, hostHeader: string): string {
-  const { method, body } = request
-  const head = headOf(request, hostHeader)
-  if (body === null) return WITH_BODY.has(method) ? `${head}content-length: 0\r\n\r\n` : `${head}\r\n`
-  return body.length === null
-    ? `${head}transfer-encoding: chunked\r\n\r\n`
-    : `${head}content-length: ${body.length}\r\n\r\n`
+/** Whether there is a body, and where it ends; and the end of the head. */
+function framingOf({ method, body }: UpstreamRequest): string {
+  if (body === null) return WITH_BODY.has(method) ? 'content-length: 0\r\n\r\n' : '\r\n'
+  return body.length === null ? 'transfer-encoding: chunked\r\n\r\n' : `content-length: ${body.length}\r\n\r\n`
+}
+
+interface KnownHead {
+  readonly method: string
+  readonly path: string
+  readonly hostHeader: string
+  readonly bytes: Buffer
 }
 
 /** By their headers: requests that are sent again and again share them. */
-const heads = new WeakMap<readonly string[], { readonly begin: string; readonly text: string }>()
+const heads = new WeakMap<readonly string[], KnownHead>()
 
 /** Everything before what frames the body. */
-function headOf({ method, path, headers }: UpstreamRequest, hostHeader: string): string {
-  const begin = `${method} ${path} HTTP/1.1\r\nhost: ${hostHeader}\r\n`
+function requestHead({ method, path, headers }: UpstreamRequest, hostHeader: string): Buffer {
   const known = heads.get(headers)
-  if (known?.begin === begin) return known.text
-  let text = `${begin}connection: keep-alive\r\n`
+  if (known?.method === method && known.path === path && known.hostHeader === hostHeader) return known.bytes
+  let text = `${method} ${path} HTTP/1.1\r\nhost: ${hostHeader}\r\nconnection: keep-alive\r\n`
   for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`
-  heads.set(headers, { begin, text })
-  return text
+  const bytes = Buffer.from(text, 'latin1')
+  heads.set(headers, { method, path, hostHeader, bytes })
+  return bytes
 }
+
+/** One piece of all three: one write. */
+function joined(head: Buffer, framing: string, body: Buffer): Buffer {
+  const bytes = Buffer.allocUnsafe(head.length + framing.length + body.length)
+  head.copy(bytes)
+  bytes.write(framing, head.length, 'latin1')
+  body.copy(bytes, head.length + framing.length)
+  return bytes
+}
+
+const EMPTY = Buffer.alloc(0)

@@ -55,6 +55,11 @@ export function openRequests(ledger: Ledger, clock: Clock, mostBytes: number, on
   })
 
   const beat = () => {
+    if (grants.size === 0) {
+      if (heartbeat) clearInterval(heartbeat)
+      heartbeat = null
+      return
+    }
     const now = clock()
     const due: string[] = []
     for (const open of [...grants.values()]) {
@@ -107,10 +112,8 @@ export function openRequests(ledger: Ledger, clock: Clock, mostBytes: number, on
       }
       if (open.requests.length > 0) return
       grants.delete(open.grant.id)
-      if (grants.size > 0) return
-      if (heartbeat) clearInterval(heartbeat)
-      heartbeat = null
-      whenEmpty?.()
+      // The heartbeat stops by itself: requests that come one by one would start and stop it for each.
+      if (grants.size === 0) whenEmpty?.()
     },
     /** Resolves when none is open; after `milliseconds` those that are left are cut. */
     async drain(milliseconds: number, refusal: Refusal): Promise<void> {

@@ -1,24 +1,35 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import { beforeEach, expect, test } from 'vitest'
 import { leaveTogether } from '#proxy/departures.ts'
 
-test('what gets ready in one turn of the event loop leaves at its end, in that order', async () => {
-  const left: string[] = []
-  const departure = (name: string) => ({ leave: () => void left.push(name) })
+const left: string[] = []
+const departure = (name: string) => ({ leave: () => void left.push(name) })
+
+beforeEach(async () => {
+  left.length = 0
+  await sleep(5)
+})
+
+test('what gets ready alone leaves at once', () => {
   leaveTogether(departure('first'))
-  await Promise.resolve()
+  expect(left).toEqual(['first'])
+})
+
+test('what gets ready behind it leaves at the end of the turn of the event loop, in that order', async () => {
+  leaveTogether(departure('first'))
   leaveTogether(departure('second'))
-  expect(left).toEqual([])
+  await Promise.resolve()
+  leaveTogether(departure('third'))
+  expect(left).toEqual(['first'])
   await nextTurn()
-  expect(left).toEqual(['first', 'second'])
+  expect(left).toEqual(['first', 'second', 'third'])
 })
 
 test('what gets ready while others leave, leaves after them', async () => {
-  const left: string[] = []
-  const leave = () => void left.push('later')
-  leaveTogether({ leave: () => leaveTogether({ leave }) })
-  leaveTogether({ leave: () => void left.push('now') })
+  leaveTogether(departure('first'))
+  leaveTogether({ leave: () => leaveTogether(departure('later')) })
+  leaveTogether(departure('second'))
   await nextTurn()
   await nextTurn()
-  expect(left).toEqual(['now', 'later'])
+  expect(left).toEqual(['first', 'second', 'later'])
 })
