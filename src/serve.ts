@@ -22,10 +22,10 @@ export { openExport } from '#audit/open-export.ts'
 export { receiptOfChain } from '#audit/receipt-of-chain.ts'
 export { type TrailReport, type VerifySignature, verifyTrail } from '#audit/verify-trail.ts'
 export type { AuditTrail, GrantRow, Ledger, Log } from '#broker/ports.ts'
-export { tuneCollector } from './serve/collector.ts'
 export { type OpenLedger, openLedger } from './serve/open-ledger.ts'
 export { keepProcessPrivate } from './serve/process-checks.ts'
 export { StartError } from './serve/start-error.ts'
+export { tuneV8 } from './serve/tune-v8.ts'
 
 export interface Broker {
   /** Where it listens, such as `127.0.0.1:4100`: the real port when the configuration says 0. */

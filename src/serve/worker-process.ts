@@ -4,12 +4,12 @@ import { receiptSigner } from '#crypto/receipt-signer.ts'
 import type { NumericDate } from '#domain/numeric-date.ts'
 import type { SharedWriter } from '#storage/sqlite-ledger.ts'
 import { brokerClock } from './broker-clock.ts'
-import { tuneCollector } from './collector.ts'
 import { type OpenLedger, openLedger } from './open-ledger.ts'
 import { peer } from './peer.ts'
 import { openPlanes, type Planes } from './planes.ts'
 import { keepProcessPrivate, ownSettings, processKeepsSecrets } from './process-checks.ts'
 import { rethrowForOperator } from './start-error.ts'
+import { tuneV8 } from './tune-v8.ts'
 import type { PrimaryMethods } from './workers.ts'
 
 /**
@@ -32,7 +32,7 @@ process.on('uncaughtException', (error) => {
   log.error('worker.fault', { error: error.name })
   process.exit(1)
 })
-tuneCollector()
+tuneV8()
 keepProcessPrivate(log)
 
 let running: Promise<Running> | null = null

@@ -13,10 +13,10 @@ export function serveCommand(): Command {
 
 async function run(file: string): Promise<void> {
   const config = loadConfig(file)
-  const { keepProcessPrivate, tuneCollector, operatorLog, serve } = await import('#serve.ts')
+  const { keepProcessPrivate, tuneV8, operatorLog, serve } = await import('#serve.ts')
   const log = operatorLog()
   keepProcessPrivate(log)
-  tuneCollector()
+  tuneV8()
   const broker = await serve(config, { log })
   reloadOnHangup(broker, file, log)
   const end = stopped(broker)
