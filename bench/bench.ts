@@ -87,8 +87,12 @@ try {
       contender.slices.push(slice(contender))
   const bars = judge(contenders)
   if (values.plot) plot(values.plot, contenders)
-  if (values.json) console.log(JSON.stringify({ contenders: contenders.map(row), bars }, null, 2))
-  else print(contenders, bars)
+  const loop = steadiness()
+  if (values.json) console.log(JSON.stringify({ contenders: contenders.map(row), bars, loop }, null, 2))
+  else {
+    print(contenders, bars)
+    console.log(`\nA loop of arithmetic alone, each ms: p99 ${loop.p99} × its median, at worst ${loop.worst} ×.`)
+  }
   const errors = contenders.filter(({ isRival }) => !isRival).flatMap(({ slices }) => slices.map((one) => one.errors))
   if (errors.some((count) => count > 0)) process.exitCode = 1
 } finally {
@@ -262,6 +266,13 @@ function judge(contenders: readonly Contender[]): Bar[] {
       aim: 3000,
     },
   ]
+}
+
+/** How evenly the contender's core works by itself, as multiples of a median: no p99 is steadier than that. */
+function steadiness(): { readonly p99: number; readonly worst: number } {
+  const script = join(import.meta.dirname, 'steadiness.ts')
+  const args = ['-c', String(CONTENDER_CORE), process.execPath, script, '5']
+  return JSON.parse(spawnSync('taskset', args, { encoding: 'utf8' }).stdout)
 }
 
 /** This disk's `fdatasync` after 4 KB, in microseconds, in the folder that holds the ledger. */
