@@ -10,6 +10,7 @@ test.each([
   ['with white space', ' \n\t{ "model" : "m" , "a" : 1 }\r\n', 'm'],
   ['with an escaped name', '{"mo\\u0064el":"m"}', 'm'],
   ['with an escaped value', '{"model":"\\u006d\\/1"}', 'm/1'],
+  ['with every character escaped, at its longest', `{"model":"${'\\u006d'.repeat(256)}"}`, 'm'.repeat(256)],
   ['beside a text that looks like a member', '{"a":"\\",\\"model\\":\\"no\\"","model":"m"}', 'm'],
   ['beside a text that ends in backslashes', '{"a":"\\\\","model":"m","b":"\\\\\\""}', 'm'],
   ['beside a member named __proto__', '{"__proto__":{"model":"no"},"model":"m"}', 'm'],
@@ -45,6 +46,10 @@ test.each([
   ['too deep', nested(MAX_JSON_DEPTH + 1)],
 ])('T21: a model %s is refused', (_name, text) => {
   expect(modelInBody(text).kind).toBe('refused')
+})
+
+test.each(['[{"model":"m"}]', '[]', '1', '', '{', '{}{}'])('T21: %s is refused as what is not JSON is', (text) => {
+  expect(modelInBody(text)).toEqual(modelInBody('model'))
 })
 
 test('T21: what is accepted is what JSON.parse reads, for any JSON', () => {
@@ -127,4 +132,9 @@ test('T21: a member that stands twice is found wherever the two stand among many
     expect(modelInBody(body([...names, again])).kind).toBe('refused')
     expect(modelInBody(body([again, ...names])).kind).toBe('refused')
   }
+})
+
+test('T21, T56: many escapes before a far quote take no longer than their number', { timeout: 5000 }, () => {
+  const text = `${'a'.repeat(18)}\\n`.repeat(400_000)
+  expect(modelInBody(`{"x":"${text}","model":"m"}`)).toEqual({ kind: 'model', model: 'm' })
 })
