@@ -4,31 +4,32 @@ export interface Departure {
   leave(): void
 }
 
-/** Milliseconds between two that are no crowd. */
-const APART = 0.3
-
 let waiting: Departure[] = []
 /** When something left last. Milliseconds of `performance.now()`. */
 let left = Number.NEGATIVE_INFINITY
 
 /**
- * Has it leave with what else is ready, once the event loop has looked at everything that has arrived; at once, if
- * nothing has left for a while. A write to somebody who sleeps wakes them, which costs more than the write. Of several
- * in a row only the first one does, and while each was written as it came a fifth of all time went there
+ * Has it leave with what else is ready, once the event loop has looked at everything that has arrived; with nothing else
+ * at hand that is at once. A write to somebody who sleeps wakes them, which costs more than the write. Of several in a
+ * row only the first one does, and while each was written as it came a fifth of all time went there
  * (docs/performance.md).
  */
 export function leaveTogether(departure: Departure): void {
-  if (waiting.length === 0) {
-    const now = performance.now()
-    if (now - left > APART) {
-      left = now
-      departure.leave()
-      return
-    }
-    setImmediate(leave)
-  }
-  waiting.push(departure)
+  if (waiting.push(departure) === 1) setImmediate(leave)
 }
+
+/** The same for what does not depend on what has arrived: if it is alone it leaves at once. */
+export function leaveSoon(departure: Departure): void {
+  const now = performance.now()
+  if (waiting.length > 0 || now - left < APART) leaveTogether(departure)
+  else {
+    left = now
+    departure.leave()
+  }
+}
+
+/** Milliseconds between two that are alone. */
+const APART = 0.3
 
 function leave(): void {
   const leaving = waiting

@@ -39,7 +39,10 @@ export class Http1Call implements UpstreamCall, AnswerSink, Departure {
     return this.#isHandedOver && this.#socket.writableLength === 0
   }
 
-  /** Sends the request with others that are ready. The connection stands. */
+  /**
+   * Sends the request with others that are ready. The connection stands, and has until then to show that it does not:
+   * what has arrived on it before the request leaves was asked for by nobody.
+   */
   write(): void {
     leaveTogether(this)
   }

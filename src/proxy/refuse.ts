@@ -30,7 +30,7 @@ export function giveUp(plane: Plane, exchange: Exchange, error: unknown): void {
 
 /** Only the class and code of an error: its message may hold what a client sent. */
 export function logFault(plane: Pick<Plane, 'log'>, event: string, error: unknown): void {
-  const { name, code } = error as { name?: unknown; code?: unknown }
+  const { name, code } = (error ?? {}) as { name?: unknown; code?: unknown }
   plane.log.error(event, { error: String(name), code: typeof code === 'string' ? code : null })
 }
 

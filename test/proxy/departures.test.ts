@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { beforeEach, expect, test } from 'vitest'
-import { leaveTogether } from '#proxy/departures.ts'
+import { leaveSoon, leaveTogether } from '#proxy/departures.ts'
 
 const left: string[] = []
 const departure = (name: string) => ({ leave: () => void left.push(name) })
@@ -10,24 +10,29 @@ beforeEach(async () => {
   await sleep(5)
 })
 
-test('what gets ready alone leaves at once', () => {
+test('what gets ready in one turn of the event loop leaves at its end, in that order', async () => {
   leaveTogether(departure('first'))
-  expect(left).toEqual(['first'])
+  await Promise.resolve()
+  leaveSoon(departure('second'))
+  leaveTogether(departure('third'))
+  expect(left).toEqual([])
+  await nextTurn()
+  expect(left).toEqual(['first', 'second', 'third'])
 })
 
-test('what gets ready behind it leaves at the end of the turn of the event loop, in that order', async () => {
-  leaveTogether(departure('first'))
-  leaveTogether(departure('second'))
-  await Promise.resolve()
-  leaveTogether(departure('third'))
+test('what may leave soon leaves at once if it is alone, and else with the others', async () => {
+  leaveSoon(departure('first'))
+  expect(left).toEqual(['first'])
+  leaveSoon(departure('second'))
+  leaveSoon(departure('third'))
   expect(left).toEqual(['first'])
   await nextTurn()
   expect(left).toEqual(['first', 'second', 'third'])
 })
 
-test('what gets ready while others leave, leaves after them', async () => {
+test.each([leaveTogether, leaveSoon])('what gets ready while others leave, leaves after them: %o', async (leave) => {
   leaveTogether(departure('first'))
-  leaveTogether({ leave: () => leaveTogether(departure('later')) })
+  leaveTogether({ leave: () => leave(departure('later')) })
   leaveTogether(departure('second'))
   await nextTurn()
   await nextTurn()

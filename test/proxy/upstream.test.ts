@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { http1Upstream } from '#proxy/http1-upstream.ts'
 import type { Upstream, UpstreamCall } from '#proxy/upstream.ts'
@@ -185,6 +186,19 @@ describe('a connection', () => {
     server.connections[0]!.socket.write('HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison')
     await server.connections[0]!.closed
     expect((await get()).body).toBe('ok')
+  })
+
+  test.each([
+    ['an answer', (socket: Socket) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison')],
+    ['its end', (socket: Socket) => socket.end()],
+  ])('T19: %s that is there before the request has left is not taken for one to it', async (_name, happens) => {
+    answers(OK)
+    await get()
+    // From a timer: the event loop looks at what has arrived before it ends this turn.
+    await sleep(20)
+    happens(server.connections[0]!.socket)
+    expect((await get()).failure).toEqual({ kind: 'unreachable', reason: 'connect' })
+    expect(server.connections.length).toBe(1)
   })
 
   test('that was reset while it was idle is not used again', async () => {
