@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { deadKey } from '#broker/dead-key.ts'
+import { activate, deadKey } from '#broker/activate.ts'
 import type { Clock, Credentials, Ledger, Log, Random, RequestRecord, Rules } from '#broker/ports.ts'
 import { settle } from '#broker/settle.ts'
-import type { Activation, DeadReason } from '#domain/grant.ts'
+import type { Grant } from '#domain/grant.ts'
+import type { NumericDate } from '#domain/numeric-date.ts'
 import { type Refusal, refusal } from '#domain/refusal.ts'
 import * as say from '#domain/sentence.ts'
 import { isCodex, refusalAnswer } from '#wire/refusal-body.ts'
@@ -103,9 +104,7 @@ async function pass(plane: Plane, exchange: Exchange): Promise<void> {
   const outgoing = prepare(plane, exchange, admitted, head)
   if (outgoing.kind === 'refused') return refuse(plane, exchange, outgoing)
   if (exchange.isOver) return
-  if (admitted.isFree) await passFree(plane, exchange, outgoing)
-  // Not waited for here: a promise more would cost each request as much as a check does.
-  else void charge(plane, exchange, outgoing)
+  if (await spend(plane, exchange, outgoing)) forward(plane, exchange, outgoing)
 }
 
 /** Builds what goes out, and looks at all of it: nothing may be found wrong after the charge. */
@@ -123,55 +122,42 @@ function prepare(plane: Plane, exchange: Exchange, admitted: Admitted, head: Ask
   }
 }
 
-/** Spends one activation; what is on disk then goes out. Rejects never. */
-async function charge(plane: Plane, exchange: Exchange, outgoing: Outgoing): Promise<void> {
-  try {
-    const { grant } = outgoing.admitted
-    const now = plane.clock()
+/** @returns whether the request may go out; if not it has been answered */
+async function spend(plane: Plane, exchange: Exchange, { admitted, record }: Outgoing): Promise<boolean> {
+  const { grant, isFree } = admitted
+  const now = plane.clock()
+  if (isFree) {
+    const { dead } = await exchange.hear(admitFree(plane, grant, now))
+    const wait = dead ? 0 : plane.freeRate.wait(grant.id, now)
+    if (dead || wait > 0) {
+      const why = dead
+        ? deadKey(dead, grant)
+        : refusal('limit_exceeded', say.tooManyFree(grant, plane.limits.freePerMinute, wait), wait)
+      await refuse(plane, exchange, why)
+      return false
+    }
+    plane.freeRate.take(grant.id, now)
+  } else {
     const wait = plane.givenBackRate.wait(grant.id, now)
     if (wait > 0) {
       const why = say.tooManyGivenBack(grant, plane.limits.givenBackPerMinute, wait)
-      return await refuse(plane, exchange, refusal('limit_exceeded', why, wait))
+      await refuse(plane, exchange, refusal('limit_exceeded', why, wait))
+      return false
     }
-    exchange.asksLedger()
-    let activation: Activation | null = null
-    try {
-      activation = await plane.ledger.charge(grant, outgoing.record, now)
-    } finally {
-      exchange.heard(activation?.used ?? null)
+    const activated = await exchange.hear(activate(plane.ledger, grant, record, now))
+    if (activated.kind === 'denied') {
+      exchange.refuse(activated.refusal)
+      return false
     }
-    if (activation.kind === 'refused') exchange.refuse(deadKey(activation.code, grant))
-    else send(plane, exchange, outgoing)
-  } catch (error) {
-    giveUp(plane, exchange, error)
   }
+  settleWhenFinished(plane, exchange, admitted, record)
+  return !exchange.isOver
 }
 
-async function passFree(plane: Plane, exchange: Exchange, outgoing: Outgoing): Promise<void> {
-  const { grant } = outgoing.admitted
-  const now = plane.clock()
-  exchange.asksLedger()
-  let used: number | null = null
-  let dead: DeadReason | null
-  try {
-    dead = await plane.ledger.admitFree(grant, now)
-    used = (await plane.ledger.state(grant, now)).used
-  } finally {
-    exchange.heard(used)
-  }
-  if (dead) return refuse(plane, exchange, deadKey(dead, grant))
-  const wait = plane.freeRate.wait(grant.id, now)
-  if (wait > 0) {
-    const why = say.tooManyFree(grant, plane.limits.freePerMinute, wait)
-    return refuse(plane, exchange, refusal('limit_exceeded', why, wait))
-  }
-  plane.freeRate.take(grant.id, now)
-  send(plane, exchange, outgoing)
-}
-
-function send(plane: Plane, exchange: Exchange, outgoing: Outgoing): void {
-  settleWhenFinished(plane, exchange, outgoing.admitted, outgoing.record)
-  if (!exchange.isOver) forward(plane, exchange, outgoing)
+async function admitFree(plane: Plane, grant: Grant, now: NumericDate) {
+  const dead = await plane.ledger.admitFree(grant, now)
+  const { used } = await plane.ledger.state(grant, now)
+  return { dead, used }
 }
 
 /** From here on its end is put on record, whatever it is. */

@@ -136,18 +136,19 @@ export class Exchange implements AnswerReader, Departure, OpenRequest {
   }
 
   /**
-   * The ledger is asked about this request. It may find the key expired, and then tells of the ending before it answers:
-   * a cut waits for the answer, which has the numbers of the key.
+   * Waits for what the ledger says of this request. It may find the key expired, and then tells of the ending before it
+   * answers: the cut waits for the answer, which has the numbers of the key.
    */
-  asksLedger(): void {
+  async hear<T extends { readonly used: number }>(answer: Promise<T>): Promise<T> {
     this.#isHearing = true
-  }
-
-  /** @param used activations that count now; `null` when the ledger has not answered */
-  heard(used: number | null): void {
-    this.#isHearing = false
-    this.used = used ?? this.used
-    if (this.#heldCut) this.#breakOff('cut', this.#heldCut)
+    try {
+      const heard = await answer
+      this.used = heard.used
+      return heard
+    } finally {
+      this.#isHearing = false
+      if (this.#heldCut) this.#breakOff('cut', this.#heldCut)
+    }
   }
 
   /** Breaks it off because of something that has nothing to do with the provider. */

@@ -1,4 +1,4 @@
-import { endedKey } from '#broker/dead-key.ts'
+import { endedKey } from '#broker/activate.ts'
 import type { Clock, Ledger } from '#broker/ports.ts'
 import type { Ending, Grant } from '#domain/grant.ts'
 import type { Refusal } from '#domain/refusal.ts'
