@@ -5,8 +5,6 @@ export interface Departure {
 }
 
 let waiting: Departure[] = []
-/** When something left last. Milliseconds of `performance.now()`. */
-let left = Number.NEGATIVE_INFINITY
 
 /**
  * Has it leave with what else is ready, once the event loop has looked at everything that has arrived; with nothing else
@@ -18,22 +16,8 @@ export function leaveTogether(departure: Departure): void {
   if (waiting.push(departure) === 1) setImmediate(leave)
 }
 
-/** The same for what does not depend on what has arrived: if it is alone it leaves at once. */
-export function leaveSoon(departure: Departure): void {
-  const now = performance.now()
-  if (waiting.length > 0 || now - left < APART) leaveTogether(departure)
-  else {
-    left = now
-    departure.leave()
-  }
-}
-
-/** Milliseconds between two that are alone. */
-const APART = 0.3
-
 function leave(): void {
   const leaving = waiting
   waiting = []
-  left = performance.now()
   for (const departure of leaving) departure.leave()
 }

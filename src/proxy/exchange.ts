@@ -3,7 +3,7 @@ import type { Refusal } from '#domain/refusal.ts'
 import { isCodex, refusalAnswer } from '#wire/refusal-body.ts'
 import { type AnswerHead, answerHead } from './answer-head.ts'
 import { type ClientRequest, type ClientResponse, header } from './client.ts'
-import { type Departure, leaveSoon } from './departures.ts'
+import { type Departure, leaveTogether } from './departures.ts'
 import type { OpenRequest, Place } from './open-requests.ts'
 import type { Redactor } from './redactor.ts'
 import type { AnswerReader, UpstreamCall, UpstreamFailure } from './upstream.ts'
@@ -200,7 +200,7 @@ export class Exchange implements AnswerReader, Departure, OpenRequest {
 
   onEnd(): void {
     this.#call = null
-    if (this.#whole) leaveSoon(this)
+    if (this.#whole) leaveTogether(this)
     else this.#end()
   }
 

@@ -1,40 +1,24 @@
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
-import { beforeEach, expect, test } from 'vitest'
-import { leaveSoon, leaveTogether } from '#proxy/departures.ts'
-
-const left: string[] = []
-const departure = (name: string) => ({ leave: () => void left.push(name) })
-
-beforeEach(async () => {
-  left.length = 0
-  await sleep(5)
-})
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { leaveTogether } from '#proxy/departures.ts'
 
 test('what gets ready in one turn of the event loop leaves at its end, in that order', async () => {
+  const left: string[] = []
+  const departure = (name: string) => ({ leave: () => void left.push(name) })
   leaveTogether(departure('first'))
   await Promise.resolve()
-  leaveSoon(departure('second'))
-  leaveTogether(departure('third'))
+  leaveTogether(departure('second'))
   expect(left).toEqual([])
   await nextTurn()
-  expect(left).toEqual(['first', 'second', 'third'])
+  expect(left).toEqual(['first', 'second'])
 })
 
-test('what may leave soon leaves at once if it is alone, and else with the others', async () => {
-  leaveSoon(departure('first'))
-  expect(left).toEqual(['first'])
-  leaveSoon(departure('second'))
-  leaveSoon(departure('third'))
-  expect(left).toEqual(['first'])
-  await nextTurn()
-  expect(left).toEqual(['first', 'second', 'third'])
-})
-
-test.each([leaveTogether, leaveSoon])('what gets ready while others leave, leaves after them: %o', async (leave) => {
-  leaveTogether(departure('first'))
-  leaveTogether({ leave: () => leave(departure('later')) })
-  leaveTogether(departure('second'))
+test('what gets ready while others leave, leaves after them', async () => {
+  const left: string[] = []
+  const leave = () => void left.push('later')
+  leaveTogether({ leave: () => leaveTogether({ leave }) })
+  leaveTogether({ leave: () => void left.push('now') })
   await nextTurn()
   await nextTurn()
-  expect(left).toEqual(['first', 'second', 'later'])
+  expect(left).toEqual(['now', 'later'])
 })
