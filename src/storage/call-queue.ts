@@ -95,7 +95,10 @@ export function callQueue<Call>(commit: (calls: readonly Call[]) => Promise<Batc
     if (patientSince === Number.POSITIVE_INFINITY) return
     const left = patientSince + PATIENCE - performance.now()
     if (left > 0) lookAgainIn(left)
-    else press()
+    else {
+      patientSince = Number.POSITIVE_INFINITY
+      press()
+    }
   }
 
   function send(): void {
