@@ -47,8 +47,8 @@ export function publicListener(
     response.writeHead(417, { connection: 'close' }).end()
   })
   // Of connections that Node reads; `plain-connection.ts` does the same for the others. An answer that is written whole,
-  // which no exchange waits for, stands in memory until it is read. Whoever listens for
-  // this has to close idle connections, too: those whose time is not the server's but `keepAliveTimeout`.
+  // which no exchange waits for, stands in memory until it is read. Whoever listens for this has to close idle
+  // connections, too: those whose time is not the server's but `keepAliveTimeout`.
   server.setTimeout(stall, (socket) => {
     if (socket.writableLength > 0 || socket.timeout !== stall) socket.destroy()
   })
