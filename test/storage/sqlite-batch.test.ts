@@ -49,6 +49,17 @@ test('calls of all sorts that wait together get each its own answer', async () =
   await ledger.close()
 })
 
+test('what was committed while it was closing is answered, however busy the thread that waits', async () => {
+  const ledger = await openSqliteLedger({ path })
+  const charged = ledger.charge(grant, aRequest(), T0)
+  const closed = ledger.close()
+  // The batch has left. By the end of this its answer waits, and so does the news that the writer is gone.
+  await new Promise((resolve) => setImmediate(resolve))
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
+  expect(await charged).toEqual({ kind: 'activation', used: 1, limit: grant.limit })
+  await closed
+})
+
 test('of a batch that came to nothing no request stays open, and none is closed', async () => {
   const store = openStore(openDatabase(path, 0))
   const [open, later] = [aRequest(), aRequest()]

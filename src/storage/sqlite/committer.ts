@@ -54,8 +54,11 @@ export async function startCommitter(
   })
   port.on('messageerror', (error) => queue.fail(unavailableFrom(error)))
   worker.on('error', (error) => queue.fail(unavailableFrom(error)))
-  const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
-  worker.on('exit', () => queue.fail(unavailable(isClosed ? 'it is closed' : 'its thread ended')))
+  // The last answers may still be on their way when the thread has ended: the port closes behind them.
+  const heardAll = new Promise<void>((resolve) => port.once('close', () => resolve()))
+  const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
+    .then(() => heardAll)
+    .then(() => queue.fail(unavailable(isClosed ? 'it is closed' : 'its thread ended')))
 
   const call = <V extends Verb>(verb: V, ...args: Arguments<V>) => queue.call([verb, ...args]) as Promise<Result<V>>
 
@@ -67,7 +70,7 @@ export async function startCommitter(
     isClosed = true
     queue.close()
     await last.catch(() => worker.terminate())
-    await exited
+    await ended
   }
 
   return {
