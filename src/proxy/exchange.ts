@@ -7,7 +7,8 @@ import { type Departure, leaveTogether } from './departures.ts'
 import type { OpenRequest, Place } from './open-requests.ts'
 import type { Redactor } from './redactor.ts'
 import type { AnswerReader, UpstreamCall, UpstreamFailure } from './upstream.ts'
-import { type Tokens, UsageReader } from './usage-reader.ts'
+import type { Tokens } from './usage-names.ts'
+import { UsageReader } from './usage-reader.ts'
 
 /** How an exchange ended. */
 export interface Finished {

@@ -1,13 +1,7 @@
-import { type UsageForm, usageForms } from './usage-forms.ts'
-
-/** Tokens as the provider counts them; `null` where it says nothing. */
-export interface Tokens {
-  readonly input: number | null
-  readonly output: number | null
-}
+import { NO_COUNTS, type Tokens, tokensOf, usageNames } from './usage-names.ts'
 
 /**
- * Reads from an answer, while it passes, what the provider says it used: the members that {@link usageForms} name, at
+ * Reads from an answer, while it passes, what the provider says it used: the members that `usage-forms.ts` names, at
  * their place in the JSON of a whole answer or of an event. What a model says is never at such a place, be it text or
  * the arguments of a tool. Keeps no bytes, and looks closely only at objects on the way to such a member.
  */
@@ -16,7 +10,7 @@ export class UsageReader {
   /** Of a line of an event stream: how much of `data:` there was, or what is left to do with it. */
   #line = 0
   #state: State = OUTSIDE
-  /** Of the innermost object on the way: the row of {@link NAMES} where its names begin. 0 outside of any. */
+  /** Of the innermost object on the way: the row of {@link usageNames} where its names begin. 0 outside of any. */
   #object = 0
   /** The row for what has been read of a name. */
   #row = 0
@@ -46,8 +40,7 @@ export class UsageReader {
   }
 
   tokens(): Tokens {
-    const counts = this.#counts
-    return counts ? { input: told(INPUTS, counts), output: told(OUTPUTS, counts) } : NOTHING
+    return tokensOf(this.#counts)
   }
 
   /** Server-sent events: the JSON of an event is in its `data:` lines, and a blank line ends it. */
@@ -238,6 +231,8 @@ function endOfShortText(piece: Buffer, from: number, end: number): number {
   return i < near && piece[i] === QUOTE ? i + 1 : -1
 }
 
+const { names: NAMES, column: COLUMN, opens: OPENS, counts: COUNTS, around: AROUND, answer: ANSWER } = usageNames
+
 type Framing = 'unknown' | 'json' | 'events' | 'none'
 
 /** Answers of OpenAI are `application/json`, Cohere's first version streams `application/stream+json`. */
@@ -289,80 +284,3 @@ const CLOSE_OBJECT = 0x7d
 /** Bytes of a text that are looked at one by one before its end is searched for. */
 const NEAR = 32
 const MOST_DIGITS = 12
-
-const NOTHING: Tokens = { input: null, output: null }
-
-/** Each member that counts has its number: those of the forms in order, input before output. */
-const { inputs: INPUTS, outputs: OUTPUTS, paths: PATHS, howMany: HOW_MANY } = numbered(usageForms)
-const NO_COUNTS: readonly (number | null)[] = new Array(HOW_MANY).fill(null)
-
-function numbered(forms: readonly UsageForm[]) {
-  const inputs: number[][] = []
-  const outputs: number[][] = []
-  const paths: { readonly names: readonly string[]; readonly count: number }[] = []
-  let howMany = 0
-  for (const { at, input, output } of forms) {
-    for (const [side, members] of [[inputs, input] as const, [outputs, output] as const])
-      side.push(
-        members.map((member) => {
-          for (const place of at) paths.push({ names: [...place.split('.'), member], count: howMany })
-          return howMany++
-        }),
-      )
-  }
-  return { inputs, outputs, paths, howMany }
-}
-
-/** What the first form says that says anything. */
-function told(side: readonly (readonly number[])[], counts: readonly (number | null)[]): number | null {
-  for (const members of side) {
-    let sum: number | null = null
-    for (const member of members) if (counts[member] != null) sum = (sum ?? 0) + counts[member]
-    if (sum !== null) return sum
-  }
-  return null
-}
-
-/**
- * All names at once, one step a byte, so that a split within a name is no special case. A row is what has been read of
- * a name in one kind of object; its columns give the row after each letter, then the row where the names of its value
- * begin, the number of its count plus one, and, where names begin, the row of the object around. 0 is none. Row 0 is a
- * name that leads nowhere, and stays it.
- */
-const { names: NAMES, column: COLUMN, opens: OPENS, counts: COUNTS, around: AROUND, answer: ANSWER } = compile()
-
-function compile() {
-  const column = new Uint8Array(256)
-  let columns = 1
-  for (const { names } of PATHS) for (const byte of Buffer.from(names.join(''))) column[byte] ||= columns++
-  const opens = columns
-  const counts = columns + 1
-  const around = columns + 2
-  const width = columns + 3
-  const table: number[] = []
-  const newRow = () => {
-    const row = table.length
-    for (let i = 0; i < width; i++) table.push(0)
-    return row
-  }
-  newRow()
-  const answer = newRow()
-  const stepOf = (row: number, to: number) => {
-    if (table[row + to] === 0) table[row + to] = newRow()
-    return table[row + to]!
-  }
-  for (const { names, count } of PATHS) {
-    let object = answer
-    let row = answer
-    for (const [depth, name] of names.entries()) {
-      if (depth > 0) {
-        row = stepOf(row, opens)
-        table[row + around] = object
-        object = row
-      }
-      for (const byte of Buffer.from(name)) row = stepOf(row, column[byte]!)
-    }
-    table[row + counts] = count + 1
-  }
-  return { names: Uint32Array.from(table), column, opens, counts, around, answer }
-}

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { usageForms } from '#proxy/usage-forms.ts'
-import { type Tokens, UsageReader } from '#proxy/usage-reader.ts'
+import type { Tokens } from '#proxy/usage-names.ts'
+import { UsageReader } from '#proxy/usage-reader.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 const EVENTS_TYPE = 'text/event-stream'
