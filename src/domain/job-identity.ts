@@ -10,7 +10,7 @@ export interface Job {
   readonly repository: string
   readonly runId: string
   readonly runAttempt: string
-  /** `null` where the issuer does not tell it (GitHub Enterprise Server); the budget is then that of the run attempt. */
+  /** `null` where the issuer may leave it out (GitHub Enterprise Server); the budget is then that of the run attempt. */
   readonly checkRunId: string | null
   /** Every claim that is a string: what policies compare. */
   readonly claims: Readonly<Record<string, string>>
@@ -27,7 +27,8 @@ export interface IncompleteClaims {
 /**
  * Reads the job out of verified claims.
  *
- * @param checkRunId whether the issuer's configuration says that its tokens may come without that claim
+ * @param checkRunId whether the issuer's configuration says that its tokens may come without that claim. Then the claim
+ *   names no job even where it is there: a run attempt whose tokens came with and without it would have several budgets
  * @returns what is missing, when a claim that decides is absent, empty, or not a string
  */
 export function jobIdentity(claims: Claims, checkRunId: 'required' | 'optional'): Job | IncompleteClaims {
@@ -48,7 +49,7 @@ export function jobIdentity(claims: Claims, checkRunId: 'required' | 'optional')
     repository: text('repository')!,
     runId: text('run_id')!,
     runAttempt: text('run_attempt')!,
-    checkRunId: text('check_run_id'),
+    checkRunId: checkRunId === 'optional' ? null : text('check_run_id'),
     claims: strings,
   }
 }
@@ -56,7 +57,7 @@ export function jobIdentity(claims: Claims, checkRunId: 'required' | 'optional')
 /** What one budget belongs to. */
 export type BudgetUnit = 'job' | 'run_attempt'
 
-/** `run_attempt` where the issuer names no check run, so that all jobs of the attempt share one budget. */
+/** `run_attempt` where the issuer may name no check run, so that all jobs of the attempt share one budget. */
 export function budgetUnit(job: Pick<Job, 'checkRunId'>): BudgetUnit {
   return job.checkRunId === null ? 'run_attempt' : 'job'
 }

@@ -37,6 +37,10 @@ describe('jobIdentity()', () => {
     expect(jobIdentity({ ...without, check_run_id: '' }, 'optional')).toEqual({ missing: 'check_run_id' })
   })
 
+  test('where the issuer may leave check_run_id out it names no job, so that a run attempt has one budget', () => {
+    expect(jobIdentity(CLAIMS, 'optional')).toMatchObject({ checkRunId: null, runId: '7001', claims: CLAIMS })
+  })
+
   test('takes no claim from where objects have their own', () => {
     const inherited = Object.create(CLAIMS) as Record<string, unknown>
     expect(jobIdentity(inherited, 'required')).toEqual({ missing: 'iss' })

@@ -22,8 +22,9 @@ const CLAIMS = {
 
 /** `undefined` removes a claim. */
 export function aJob(claims: Readonly<Record<string, string | undefined>> = {}): Job {
-  const present = Object.entries({ ...CLAIMS, ...claims }).filter(([, value]) => value !== undefined)
-  const job = jobIdentity(Object.fromEntries(present), 'optional')
+  const all = { ...CLAIMS, ...claims }
+  const present = Object.entries(all).filter(([, value]) => value !== undefined)
+  const job = jobIdentity(Object.fromEntries(present), all.check_run_id === undefined ? 'optional' : 'required')
   if ('missing' in job) throw new Error(`no job without ${job.missing}`)
   return job
 }
