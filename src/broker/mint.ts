@@ -3,7 +3,7 @@ import { type Ask, type CheckResult, decide, type Terms } from '#domain/decide.t
 import type { Grant } from '#domain/grant.ts'
 import { type BudgetUnit, budgetUnit } from '#domain/job-identity.ts'
 import { base62, formatKey, formatKeyId, KEY_BYTES } from '#domain/key.ts'
-import { type Refusal, refusal } from '#domain/refusal.ts'
+import { type Refusal, type RefusalCode, refusal } from '#domain/refusal.ts'
 import type { IdentifiedJob } from './identify-job.ts'
 import type { MintOutcome, Ports } from './ports.ts'
 
@@ -17,7 +17,7 @@ export interface MintedKey {
 
 /**
  * Gives a job the key it asks for, if a policy allows it, once. Consumes the ID token, unless the answer is
- * `credential_missing`. The grant, its first event and the token's use are on disk when this resolves.
+ * `credential_missing`. The grant, or the refusal, and the token's use are on disk when this resolves.
  *
  * @param idempotencyKey lets the same job repeat this when the answer was lost: while nothing is spent, the new key
  *   replaces the old one
@@ -34,7 +34,13 @@ export async function mint(
   const { terms } = decision
 
   const unready = terms.providers.find((provider) => broker.credentials.read(provider) === null)
-  if (unready !== undefined) return credentialMissing(unready)
+  if (unready !== undefined)
+    return refuseOnRecord(broker, caller, credentialMissing(unready), {
+      policy: terms.policy.name,
+      check: 'credential',
+      expected: `a credential for provider "${unready}"`,
+      found: 'none',
+    })
 
   const key = formatKey(broker.random(KEY_BYTES))
   const now = broker.clock()
@@ -79,9 +85,11 @@ function grantOn(terms: Terms, caller: IdentifiedJob, id: string, now: number): 
   }
 }
 
+type Recorder = Pick<Ports, 'ledger' | 'clock' | 'random' | 'log'>
+
 /** Records the denial under an id that the operator can look up, and tells the job no more than the decision lets it. */
 async function deny(
-  broker: Pick<Ports, 'ledger' | 'clock' | 'random' | 'log'>,
+  broker: Recorder,
   caller: IdentifiedJob,
   sentence: string,
   trace: readonly CheckResult[],
@@ -92,37 +100,49 @@ async function deny(
   return refusal('policy_denied', `${sentence} ${remedy}.`)
 }
 
-/** No life can be measured by a clock that was set back, so that nothing is minted (SECURITY, T35). Is on record too. */
-export async function refuseByClock(
-  broker: Pick<Ports, 'ledger' | 'clock' | 'random' | 'log'>,
-  caller: IdentifiedJob,
-): Promise<Refusal> {
-  const recorded = await recordRefusal(broker, caller, 'not_ready', [CLOCK_CHECK])
-  return typeof recorded === 'string' ? CLOCK_IS_BEHIND : recorded
+/** Nothing is minted for what cannot be read. The job may send its token again, and that it did not is on record. */
+export function refuseAsk(broker: Recorder, caller: IdentifiedJob, refused: Refusal): Promise<Refusal> {
+  const [expected, found] = ['a request as the API has it', refused.sentence]
+  return refuseOnRecord(broker, caller, refused, { policy: '*', check: 'request', expected, found })
 }
 
-const CLOCK_CHECK: CheckResult = {
-  policy: '*',
-  check: 'clock',
-  passed: false,
-  expected: 'a clock that runs forward',
-  found: 'one that was set back',
+/** No life can be measured by a clock that was set back, so that nothing is minted (SECURITY, T35). Is on record too. */
+export async function refuseByClock(broker: Recorder, caller: IdentifiedJob): Promise<Refusal> {
+  const [expected, found] = ['a clock that runs forward', 'one that was set back']
+  return refuseOnRecord(broker, caller, CLOCK_IS_BEHIND, { policy: '*', check: 'clock', expected, found })
 }
+
+/** @returns `refused`, unless the token is not worth a record */
+async function refuseOnRecord(
+  broker: Recorder,
+  caller: IdentifiedJob,
+  refused: Refusal,
+  check: Omit<CheckResult, 'passed'>,
+): Promise<Refusal> {
+  const considered = [{ ...check, passed: false, found: recordable(check.found) }]
+  const recorded = await recordRefusal(broker, caller, refused.code, considered)
+  return typeof recorded === 'string' ? refused : recorded
+}
+
 const CLOCK_IS_BEHIND = refusal(
   'not_ready',
   'Cannot mint a key: the clock of the broker was set back. Its operator finds by how much in the log, and sets the clock right or starts the broker again.',
 )
 
+/** Refusals after which the same ID token may be sent again, while it is fresh. */
+const MAY_BE_SENT_AGAIN: ReadonlySet<RefusalCode> = new Set(['request_invalid', 'credential_missing'])
+
 /** @returns the id under which it stands on record; or why the token is not worth a record */
 async function recordRefusal(
-  broker: Pick<Ports, 'ledger' | 'clock' | 'random' | 'log'>,
+  broker: Recorder,
   caller: IdentifiedJob,
-  code: 'policy_denied' | 'not_ready',
+  code: RefusalCode,
   considered: readonly CheckResult[],
 ): Promise<string | Refusal> {
   const denyId = `d_${base62(broker.random(8), 11)}`
   const recorded = await broker.ledger.refuseMint({
     token: caller.token,
+    mayBeSentAgain: MAY_BE_SENT_AGAIN.has(code),
     fact: { type: 'mint.refused', deny_id: denyId, code, job: jobRecord(caller.job), considered },
     now: broker.clock(),
   })

@@ -65,7 +65,7 @@ export interface Ledger {
    * and a refusal is an event of the broker's chain; but of tokens beyond 60 a minute and repository only the first is.
    */
   mint(entry: MintEntry): Promise<MintOutcome>
-  /** Records that a verified token got no key. The token is consumed all the same. */
+  /** Records that a verified token got no key. It is counted, and consumed unless it may be sent again. */
   refuseMint(entry: MintRefusal): Promise<'recorded' | 'token_replayed' | 'limit_exceeded'>
   /** The grant of the key with this SHA-256 digest, alive or ended. `null`: there never was one. */
   find(keyDigest: Uint8Array): Promise<Grant | null>
@@ -241,6 +241,8 @@ export interface MintEntry {
 
 export interface MintRefusal {
   readonly token: TokenUse
+  /** Whether the token is good for another try: what was asked for was not looked at, or could be given later. */
+  readonly mayBeSentAgain: boolean
   readonly fact: Extract<AuditFact, { type: 'mint.refused' }>
   readonly now: NumericDate
 }

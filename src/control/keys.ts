@@ -1,7 +1,7 @@
 import { describeKey } from '#broker/describe-key.ts'
 import { isRefusal, type Proof } from '#broker/find-grant.ts'
 import { identifyJob } from '#broker/identify-job.ts'
-import { mint, refuseByClock } from '#broker/mint.ts'
+import { mint, refuseAsk, refuseByClock } from '#broker/mint.ts'
 import { readReceipt } from '#broker/read-receipt.ts'
 import { revoke } from '#broker/revoke.ts'
 import { refusal } from '#domain/refusal.ts'
@@ -21,14 +21,14 @@ export async function mintKey({
   if (isRefusal(caller)) return caller
   if (control.clockIsBehind?.()) return refuseByClock(control, caller)
   const ask = readAsk(body)
-  if (isRefusal(ask)) return ask
-  if (idempotencyKey !== null && !IDEMPOTENCY_KEY.test(idempotencyKey))
-    return refusal('request_invalid', 'Idempotency-Key: expected 16 to 128 visible ASCII characters.')
+  if (isRefusal(ask)) return refuseAsk(control, caller, ask)
+  if (idempotencyKey !== null && !IDEMPOTENCY_KEY.test(idempotencyKey)) return refuseAsk(control, caller, WRONG_KEY)
   const minted = await mint(control, caller, ask, idempotencyKey)
   return isRefusal(minted) ? minted : answer(201, await mintAnswer(control, minted))
 }
 
 const STOPPING = refusal('not_ready', 'Cannot mint a key: this broker is stopping. Ask again in a moment.')
+const WRONG_KEY = refusal('request_invalid', 'Idempotency-Key: expected 16 to 128 visible ASCII characters.')
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{16,128}$/
 
 export async function describeOwnKey({ control, proof }: Call<Extract<Proof, { kind: 'key' }>>): Promise<Outcome> {

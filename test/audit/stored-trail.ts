@@ -39,6 +39,7 @@ export async function storedTrail(): Promise<StoredTrail> {
   const refused = mintEntry()
   await ledger.refuseMint({
     token: refused.token,
+    mayBeSentAgain: false,
     fact: {
       type: 'mint.refused',
       deny_id: 'd_1',

@@ -162,10 +162,13 @@ test('an outsider is told neither policies nor what they want (CVE-2026-105770 o
   expect((outcome as { sentence: string }).sentence).not.toMatch(/review|101|event_name|issue_comment/)
 })
 
-test('credential_missing mints nothing and leaves the ID token unused', async () => {
+test('credential_missing mints nothing, is on record and leaves the ID token unused', async () => {
   world.held.delete('openai')
   const job = caller()
   expect(await code(job)).toBe('credential_missing')
+  expect(await brokerEvents()).toMatchObject([
+    { type: 'mint.refused', code: 'credential_missing', considered: [{ policy: 'review', check: 'credential' }] },
+  ])
   world.held.set('openai', 'sk-openai')
   expect(await code(job)).toBe('minted')
 })

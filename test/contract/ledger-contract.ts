@@ -95,6 +95,13 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
         expect(await verifiedEvents(ledger, 'broker')).toMatchObject([{ type: 'mint.refused', deny_id: 'd_1', seq: 1 }])
       })
 
+      test('a refused mint whose token may be sent again stands there too, and leaves the token', async () => {
+        const entry = mintEntry()
+        for (const _ of [1, 2]) expect(await ledger.refuseMint(aRefusal(entry, true))).toBe('recorded')
+        expect(await ledger.mint(entry)).toMatchObject({ kind: 'minted' })
+        expect(await verifiedEvents(ledger, 'broker')).toMatchObject([{ type: 'mint.refused' }, { seq: 2 }])
+      })
+
       test('what the ledger itself refuses stands in the chain of the broker', async () => {
         const grant = await minted(ledger)
         await ledger.mint(mintEntry({ job: grant.job }))
@@ -324,9 +331,12 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
         const job = { repositoryId: '77' }
         await minted(ledger, { job, jti: 'again' })
         for (let i = 0; i < 29; i++) await ledger.mint(mintEntry({ job, jti: 'again' }))
-        for (let i = 0; i < 30; i++) expect(await ledger.refuseMint(aRefusal(mintEntry({ job })))).toBe('recorded')
+        for (const mayBeSentAgain of [false, true])
+          for (let i = 0; i < 15; i++)
+            expect(await ledger.refuseMint(aRefusal(mintEntry({ job }), mayBeSentAgain))).toBe('recorded')
         expect(await ledger.mint(mintEntry({ job }))).toMatchObject({ limit: 'mints_per_minute' })
-        expect(await ledger.refuseMint(aRefusal(mintEntry({ job })))).toBe('limit_exceeded')
+        for (const mayBeSentAgain of [false, true])
+          expect(await ledger.refuseMint(aRefusal(mintEntry({ job }), mayBeSentAgain))).toBe('limit_exceeded')
         await minted(ledger, { job: { repositoryId: '78' } })
         await minted(ledger, { job, at: T0 + 60 })
       })
@@ -820,9 +830,9 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
   })
 }
 
-function aRefusal({ token, grant, now }: MintEntry): MintRefusal {
+function aRefusal({ token, grant, now }: MintEntry, mayBeSentAgain = false): MintRefusal {
   const fact = { type: 'mint.refused', deny_id: 'd_1', code: 'policy_denied', considered: [] } as const
-  return { token, fact: { ...fact, job: jobRecord(grant.job) }, now }
+  return { token, mayBeSentAgain, fact: { ...fact, job: jobRecord(grant.job) }, now }
 }
 
 function finished(requestId: string): Fact<'request.finished'> {

@@ -171,10 +171,23 @@ test.each(['fifteen-letters', 'x'.repeat(129), 'sixteen letters-'])(
   },
 )
 
-test('a request that is not of the shape leaves the ID token unused', async () => {
+test('a request that is not of the shape leaves the ID token unused, and is on record', async () => {
   const token = await plane.token()
   expect((await plane.mint(token, {})).status).toBe(400)
   expect((await plane.mint(token)).status).toBe(201)
+  const refusals = []
+  for await (const { event } of plane.world.ledger.events('broker')) refusals.push(event)
+  const considered = [{ policy: '*', check: 'request', passed: false, found: expect.stringContaining('providers') }]
+  expect(refusals.at(-1)).toMatchObject({ type: 'mint.refused', code: 'request_invalid', considered })
+})
+
+test('of 60 mints a minute and repository those count that were not of the shape', async () => {
+  const own = { repository_id: '102' }
+  const token = await plane.token(plane.issuer.job(own))
+  const statuses = []
+  for (let i = 0; i < 62; i++) statuses.push((await plane.mint(token, {})).status)
+  expect(statuses.slice(60)).toEqual([429, 429])
+  expect((await plane.mint(await plane.token(plane.issuer.job(own)))).status).toBe(429)
 })
 
 test('a lost answer is repeated with a fresh ID token and the same Idempotency-Key', async () => {

@@ -84,12 +84,15 @@ export async function mint(
 
 export async function refuseMint(
   statements: Statements,
-  { token, fact, now }: MintRefusal,
+  { token, mayBeSentAgain, fact, now }: MintRefusal,
 ): Promise<'recorded' | 'token_replayed' | 'limit_exceeded'> {
-  const [found] = await statements.query(TAKE_TOKEN, tokenValues(token, now))
+  const values = tokenValues(token, now)
+  const [found] = await (mayBeSentAgain
+    ? statements.query(COUNT_TOKEN, values.slice(0, 2))
+    : statements.query(TAKE_TOKEN, values))
   const { tokens, is_first_use } = found!
   if (tokens === null || Number(tokens) > TOKENS_PER_MINUTE) return 'limit_exceeded'
-  if (is_first_use !== true) return 'token_replayed'
+  if (!mayBeSentAgain && is_first_use !== true) return 'token_replayed'
   await appendToBroker(statements, fact, now)
   return 'recorded'
 }
@@ -105,13 +108,15 @@ function tokenValues(token: TokenUse, now: NumericDate): unknown[] {
 }
 
 // Counts up to one more than is allowed, so that a flood writes nothing; `tokens` is NULL beyond.
-const TAKE = `
+const COUNT = `
   WITH counted AS (
     INSERT INTO mint_minutes AS stored VALUES ($1, $2, 1)
       ON CONFLICT (repository_digest, minute) DO UPDATE SET tokens = stored.tokens + 1
         WHERE stored.tokens <= ${TOKENS_PER_MINUTE}
       RETURNING tokens
-  ), used AS (
+  )`
+const COUNT_TOKEN = `${COUNT} SELECT (SELECT tokens FROM counted) AS tokens`
+const TAKE = `${COUNT}, used AS (
     INSERT INTO used_tokens SELECT $3, $4 FROM counted WHERE tokens <= ${TOKENS_PER_MINUTE}
       ON CONFLICT DO NOTHING RETURNING true AS is_first_use
   )`

@@ -55,10 +55,10 @@ export function mint(transaction: Transaction, entry: StoredMint): MintOutcome {
 
 export function refuseMint(
   transaction: Transaction,
-  { token, fact, now }: MintRefusal,
+  { token, mayBeSentAgain, fact, now }: MintRefusal,
 ): 'recorded' | 'token_replayed' | 'limit_exceeded' {
   if (countToken(transaction, token, now) > TOKENS_PER_MINUTE) return 'limit_exceeded'
-  if (!useToken(transaction, token)) return 'token_replayed'
+  if (!mayBeSentAgain && !useToken(transaction, token)) return 'token_replayed'
   transaction.appendToBroker(fact, now)
   return 'recorded'
 }
