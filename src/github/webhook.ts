@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Clock, Ledger, Log, WebhookDelivery, WebhookReceiver } from '#broker/ports.ts'
 import { type JobName, jobKey } from '#domain/job-identity.ts'
-import { type Refusal, refusal } from '#domain/refusal.ts'
+import { refusal } from '#domain/refusal.ts'
 import { issuersOf } from './issuers.ts'
 import { type EndedJob, endedJob, otherJob } from './workflow-job.ts'
 
@@ -19,6 +19,8 @@ export interface WebhookOptions {
 
 /** Deliveries that are remembered, so that each acts once. An ending that is repeated would change nothing anyway. */
 const KNOWN_DELIVERIES = 10_000
+/** Of a delivery: GitHub's has 36 characters. One that is longer is not remembered. */
+const LONGEST_ID = 100
 /** Run attempts whose jobs are remembered, for servers whose tokens name no check run. */
 const KNOWN_ATTEMPTS = 10_000
 /** Whoever sends forgeries does not fill the log: one line in that many seconds. */
@@ -37,7 +39,7 @@ export function webhook(options: WebhookOptions): WebhookReceiver {
   const jobs = new LRUCache<string, Map<string, boolean>>({ max: KNOWN_ATTEMPTS })
 
   let refusalLoggedAt = Number.NEGATIVE_INFINITY
-  function logRefusal(): void {
+  function logForgery(): void {
     if (Math.abs(clock() - refusalLoggedAt) < REFUSALS_LOGGED_EVERY) return
     refusalLoggedAt = clock()
     log.warn('webhook.refused', { code: 'signature_invalid' })
@@ -84,27 +86,26 @@ export function webhook(options: WebhookOptions): WebhookReceiver {
     const configured = settings()
     if (configured?.webhookSecret == null) return NO_WEBHOOK
     if (!isSigned(delivery, configured.webhookSecret)) {
-      logRefusal()
+      logForgery()
       return NOT_SIGNED
     }
     const { id, event } = delivery
-    if (id === null || !/^[\x21-\x7e]{1,100}$/.test(id))
-      return invalid('X-GitHub-Delivery: expected the id of the delivery')
-    if (known.has(id)) return null
+    // Without an id it acts each time: ending what has ended changes nothing.
+    const isNamed = id !== null && id.length <= LONGEST_ID
+    if (isNamed && known.has(id)) return null
     if (event === 'workflow_job') {
       const payload = parse(delivery)
-      if (payload === undefined) return invalid('body: expected JSON')
       const ended = endedJob(payload)
-      if (ended === 'malformed') return invalid('workflow_job: expected ids of repository, run and job')
-      const other = otherJob(payload)
-      if (other) note(other, false)
-      if (ended) {
+      if (ended === 'malformed') log.warn('webhook.unreadable', { reason: payload === undefined ? 'json' : 'ids' })
+      else if (ended) {
         note(ended, true)
         await act(ended, configured.apiUrl)
       }
+      const other = otherJob(payload)
+      if (other) note(other, false)
     }
     // Only now: a delivery that failed may be sent again, under the same id.
-    known.set(id, true)
+    if (isNamed) known.set(id, true)
     return null
   }
 }
@@ -138,7 +139,3 @@ const NOT_SIGNED = refusal(
   'signature_invalid',
   'Cannot take the delivery: X-Hub-Signature-256 is not that of this body under the secret of this broker.',
 )
-
-function invalid(what: string): Refusal {
-  return refusal('request_invalid', `Cannot take the delivery: ${what}.`)
-}

@@ -12,9 +12,12 @@ export interface EndedJob {
 /**
  * The job of a `workflow_job` event that says it is over; `null` for the other actions.
  *
+ * @param payload `undefined` when it is no JSON
+ *
  * @see https://docs.github.com/en/webhooks/webhook-events-and-payloads#workflow_job
  */
 export function endedJob(payload: unknown): EndedJob | 'malformed' | null {
+  if (payload === undefined) return 'malformed'
   return field(payload, 'action') === 'completed' ? (jobOf(payload) ?? 'malformed') : null
 }
 
