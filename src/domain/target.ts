@@ -42,6 +42,12 @@ export function parseProxyTarget(raw: string, most: number = MAX_TARGET_BYTES): 
 
 const PROVIDER = /^[a-z][a-z0-9-]{0,39}$/
 
+/** The provider that a target names, whatever else is wrong with it; `null` when it names none. */
+export function providerOfTarget(raw: string): string | null {
+  const name = raw.startsWith(PREFIX) ? (raw.slice(PREFIX.length).split(/[/?]/, 1)[0] ?? '') : ''
+  return PROVIDER.test(name) ? name : null
+}
+
 /** One step over the code units. Segments are seen as they end, so that no list of them is made. */
 function faultOfPath(path: string): string | null {
   let segment = 1

@@ -22,7 +22,7 @@ import { openRequests } from './open-requests.ts'
 import { PlainRequest } from './plain-request.ts'
 import type { Plane } from './plane.ts'
 import { redactors } from './redactor.ts'
-import { giveUp, logFault, refuse, STOPPING } from './refuse.ts'
+import { giveUp, logFault, refuse, refuseHead, STOPPING } from './refuse.ts'
 
 export interface DataPlaneOptions {
   readonly ledger: Ledger
@@ -87,7 +87,7 @@ async function pass(plane: Plane, exchange: Exchange): Promise<void> {
   const fault = request instanceof PlainRequest ? null : framingFault(request)
   if (fault) return exchange.refuse(fault, true)
   const head = askedHead(request, plane.limits.targetBytes)
-  if (head.kind === 'refused') return exchange.refuse(head)
+  if (head.kind === 'refused') return refuseHead(plane, exchange, head)
   const known = plane.known.find(request.socket, head.key, exchange.startedAt)
   // Also when the grant is known: meanwhile a small body arrives, which then needs not be waited for.
   const grant = known && request.complete ? known : await (known ?? plane.ledger.find(plane.digest(head.key)))

@@ -1,9 +1,12 @@
 import { StorageUnavailable } from '#broker/ports.ts'
 import { settle } from '#broker/settle.ts'
 import { recordable } from '#domain/audit-event.ts'
+import { isKey } from '#domain/key.ts'
 import { type Refusal, refusal } from '#domain/refusal.ts'
+import { providerOfTarget } from '#domain/target.ts'
 import type { Exchange } from './exchange.ts'
 import type { Plane } from './plane.ts'
+import { presentedKey } from './presented-key.ts'
 
 /** Refuses a request: with its key known, on record and with the key's numbers. */
 export async function refuse(plane: Plane, exchange: Exchange, refused: Refusal): Promise<void> {
@@ -21,6 +24,22 @@ export async function refuse(plane: Plane, exchange: Exchange, refused: Refusal)
   }
   exchange.refuse(refused)
 }
+
+/**
+ * Refuses a head that cannot be read in one way. Whose key it shows is looked up for the record alone, which does not
+ * have the target: it may hold the key in a spelling that nobody would strike out.
+ */
+export async function refuseHead(plane: Plane, exchange: Exchange, refused: Refusal): Promise<void> {
+  const { method, url, rawHeaders } = exchange.request
+  const shown = presentedKey(rawHeaders)
+  if (shown.kind === 'presented' && isKey(shown.text)) {
+    exchange.grant = await plane.ledger.find(plane.digest(shown.text))
+    exchange.asks(providerOfTarget(url!) ?? UNREADABLE, `${method} ${UNREADABLE}`)
+  }
+  await refuse(plane, exchange, refused)
+}
+
+const UNREADABLE = '(unreadable)'
 
 /** A fault refuses. */
 export function giveUp(plane: Plane, exchange: Exchange, error: unknown): void {

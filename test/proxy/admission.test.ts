@@ -380,6 +380,19 @@ test('refusals are on record with what was asked, and cost nothing', async () =>
   })
 })
 
+test.each([
+  ['a path that is no path', (_: string) => '/proxy/api/v1/%2e%2e/responses', 'api'],
+  ['the key in its path', (key: string) => `/proxy/api/v1/${key}`, 'api'],
+  ['a credential in its query', (key: string) => `/proxy/api/v1/responses?key=${key}`, 'api'],
+  ['no provider', (_: string) => '/proxy/..', '(unreadable)'],
+])('a target with %s is on record of the key that was shown, and is not written down', async (_, target, provider) => {
+  const { key, auth, grant, events } = await till.mint()
+  const answer = await raw(till.port, bytesOf(`GET ${target(key)}`, [auth]))
+  expect([answer.headers['till-error'], answer.headers['till-key-id']]).toEqual(['request_refused', grant.id])
+  const fact = { type: 'request.refused', code: 'request_refused', provider, route: 'GET (unreadable)', count: 1 }
+  expect((await events('request.refused')).at(-1)).toMatchObject(fact)
+})
+
 test('an activation and its end are on record, with bytes, model and tokens', async () => {
   const { auth, events } = await till.mint()
   const body = '{"model":"m-1","usage":{"input_tokens":12,"output_tokens":34}}'
