@@ -140,7 +140,8 @@ export interface Ledger {
   onEnding(listener: (grantId: string, ending: Ending) => void): void
   /** A sealed record: signing keys, credentials, issuer key sets. */
   readRecord(name: string): Promise<Uint8Array | null>
-  writeRecord(name: string, value: Uint8Array): Promise<void>
+  /** @param act of the operator who gave the value: an event of the broker's chain, in the same transaction */
+  writeRecord(name: string, value: Uint8Array, act?: OperatorAct): Promise<void>
   /** Writes a record unless there is one; resolves to the one that stands then, so that a race leaves one winner. */
   createRecord(name: string, value: Uint8Array): Promise<Uint8Array>
   /** The last checkpoint, and the heads of the chains that grew since. Counted refusals are written first. */
@@ -236,6 +237,11 @@ export interface MintEntry {
   readonly token: TokenUse
   readonly idempotencyKey: string | null
   readonly limits: Policy['limits']
+  readonly now: NumericDate
+}
+
+export interface OperatorAct {
+  readonly fact: Extract<AuditFact, { type: 'operator.set_credential' | 'operator.rotate_credential' }>
   readonly now: NumericDate
 }
 

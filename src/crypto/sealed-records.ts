@@ -15,8 +15,8 @@ export function sealedRecords(records: Records, sealer: Sealer): Records {
       const sealed = await records.readRecord(name)
       return sealed && sealer.open(name, sealed)
     },
-    async writeRecord(name, value) {
-      await records.writeRecord(name, sealer.seal(name, value))
+    async writeRecord(name, value, act) {
+      await records.writeRecord(name, sealer.seal(name, value), act)
     },
     async createRecord(name, value) {
       return sealer.open(name, await records.createRecord(name, sealer.seal(name, value)))

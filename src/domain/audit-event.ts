@@ -91,6 +91,12 @@ export type AuditFact =
   | { readonly type: 'key.ended'; readonly reason: EndReason }
   | { readonly type: 'operator.revoke'; readonly operator: string }
   | {
+      /** A provider's credential was sealed, or took the place of another. Stands in the broker's chain. */
+      readonly type: 'operator.set_credential' | 'operator.rotate_credential'
+      readonly operator: string
+      readonly provider: string
+    }
+  | {
       /** A key that had ended long ago was removed with its chain. Stands in the broker's chain. */
       readonly type: 'operator.forget'
       /** `retention`: the configuration said so. */
@@ -101,7 +107,7 @@ export type AuditFact =
       readonly head: string
     }
 
-/** The chain of what belongs to no grant: refused mints, keys that were forgotten. */
+/** The chain of what belongs to no grant: refused mints, credentials that were set, keys that were forgotten. */
 export const BROKER_CHAIN = 'broker'
 
 /** A fact in its place: `prev` is the hash of the event before it in the same chain, 64 zeros for the first. */

@@ -230,7 +230,7 @@ export async function openPostgresLedger(options: {
       listeners.push(listener)
     },
     readRecord: (name) => read((statements) => readRecord(statements, name)),
-    writeRecord: (name, value) => change((statements) => writeRecord(statements, name, value)),
+    writeRecord: (name, value, act) => change((statements) => writeRecord(statements, name, value, act)),
     createRecord: (name, value) => change((statements) => createRecord(statements, name, value)),
     async sinceCheckpoint() {
       await call(BARRIER)

@@ -109,7 +109,7 @@ export async function openSqliteLedger(options: {
       onEndings: (listener) => void listeners.push(listener),
     },
     readRecord: (name) => call('readRecord', name),
-    writeRecord: (name, value) => call('writeRecord', name, value),
+    writeRecord: (name, value, act) => call('writeRecord', name, value, act),
     createRecord: (name, value) => call('createRecord', name, value),
     sinceCheckpoint: () => call('sinceCheckpoint'),
     writeCheckpoint: (checkpoint) => call('writeCheckpoint', checkpoint),

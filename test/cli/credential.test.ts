@@ -18,6 +18,24 @@ test('credential set seals a value that the broker then has', async () => {
   expect((await broker.end('SIGTERM')).stderr).not.toContain('credential.missing')
 })
 
+test('credential list says what is there, rotate replaces it, and who did it is on record', async () => {
+  const cwd = configured()
+  const till = async (input: string, ...args: string[]) => (await runTill(args, { cwd, input })).stdout
+  expect((await runTill(['credential', 'rotate', 'groq'], { cwd, input: VALUE })).stderr).toContain('set groq')
+  expect(await till('', 'credential', 'list')).toMatch(/^openai +in the configuration +https:.*\ngroq +missing /m)
+  await till(VALUE, 'credential', 'set', 'groq')
+  await till(`${VALUE}2`, 'credential', 'rotate', 'groq')
+  const listed = await till('', 'credential', 'list')
+  expect(listed).toMatch(/^groq +sealed /m)
+  expect(listed).not.toContain(VALUE)
+  const rows = JSON.parse(await till('', 'credential', 'list', '--json'))
+  expect(rows).toContainEqual({ provider: 'groq', credential: 'sealed', origin: 'https://api.groq.com' })
+  const events = (await till('', 'audit', 'export')).split('\n').filter((line) => line.includes('"operator.'))
+  expect(events.map((line) => JSON.parse(line).event ?? JSON.parse(line))).toMatchObject(
+    ['set', 'rotate'].map((act) => ({ type: `operator.${act}_credential`, provider: 'groq', operator: /^cli:./ })),
+  )
+})
+
 test.each([
   ['an unknown provider', 'mistral', VALUE],
   ['a provider that takes it from elsewhere', 'openai', VALUE],

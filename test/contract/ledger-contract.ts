@@ -660,6 +660,13 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
         expect(await (await open()).readRecord('signing-key')).toEqual(Uint8Array.of(0, 255))
       })
 
+      test('a record that an operator gave is an event of the broker, which says who', async () => {
+        const fact = { type: 'operator.set_credential', operator: 'cli:ada', provider: 'groq' } as const
+        await ledger.writeRecord('credential', Uint8Array.of(1), { fact, now: T0 })
+        expect(await verifiedEvents(ledger, 'broker')).toMatchObject([fact])
+        expect(await ledger.readRecord('credential')).toEqual(Uint8Array.of(1))
+      })
+
       test('of those that create a record at once, one wins and all get it', async () => {
         const other = await open()
         const records = await Promise.all(

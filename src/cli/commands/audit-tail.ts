@@ -61,6 +61,9 @@ function details(event: AuditEvent): string {
       return event.reason
     case 'operator.revoke':
       return event.operator
+    case 'operator.set_credential':
+    case 'operator.rotate_credential':
+      return words(event.operator, event.provider)
     case 'operator.forget':
       return words(event.operator, event.key, `${event.events} events`)
     default:

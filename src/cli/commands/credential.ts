@@ -2,40 +2,83 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { loadConfig } from '#cli/config-file.ts'
 import { Failure } from '#cli/failure.ts'
-import { credentialFault } from '#config.ts'
-import { credentialRecord } from '#crypto/stored-credentials.ts'
+import { operator } from '#cli/operator.ts'
+import { columns } from '#cli/text.ts'
+import { type Config, credentialFault } from '#config.ts'
+import { credentialRecord, storedCredential } from '#crypto/stored-credentials.ts'
+import type { OpenLedger } from '#serve.ts'
 
-/** `till credential set`: seals a provider's credential in the ledger, for `credential: stored`. */
+/** `till credential set|rotate|list`: providers' credentials for `credential: stored`, sealed in the ledger. */
 export function credentialCommand(): Command {
   const credential = new Command('credential').description("providers' credentials that are sealed in the ledger")
+  const fileOf = (command: Command): string => command.optsWithGlobals()['config']
   credential
     .command('set')
     .description('seal a credential that is read from standard input; SIGHUP makes a running broker use it')
     .argument('<provider>', 'a provider with `credential: stored`')
-    .action((name: string, _, command: Command) => set(command.optsWithGlobals()['config'], name))
+    .action((name: string, _, command: Command) => seal(fileOf(command), name, 'set'))
+  credential
+    .command('rotate')
+    .description('the same in place of one that is sealed; keys and their budgets stay as they are')
+    .argument('<provider>', 'a provider whose credential is sealed')
+    .action((name: string, _, command: Command) => seal(fileOf(command), name, 'rotate'))
+  credential
+    .command('list')
+    .description('where the credential of each provider is, and whether it is there; never the credential')
+    .option('--json', 'print a JSON array')
+    .action(({ json }: { readonly json?: boolean }, command: Command) => list(fileOf(command), json === true))
   return credential
 }
 
-async function set(file: string, name: string): Promise<void> {
+async function seal(file: string, name: string, act: 'set' | 'rotate'): Promise<void> {
   const config = loadConfig(file, 'master_key')
   const provider = config.providers.get(name)
-  if (!provider) throw new Failure(`Cannot set a credential: ${file} has no provider of this name.`)
+  if (!provider) throw new Failure(`Cannot ${act} a credential: ${file} has no provider of this name.`)
   if (config.credentials.get(name)?.kind !== 'stored')
     throw new Failure(
-      `Cannot set a credential: ${file} takes that of "${name}" from elsewhere. Write credential: stored.`,
+      `Cannot ${act} a credential: ${file} takes that of "${name}" from elsewhere. Write credential: stored.`,
     )
   if (process.stdin.isTTY) process.stderr.write(`Paste the credential of ${name}, then end with Enter and Ctrl-D:\n`)
   const value = readFileSync(0, 'utf8').replace(/\r?\n$/, '')
   const fault = credentialFault(value)
   if (fault !== null) throw new Failure(`Cannot use this credential: ${fault}.`)
-  const { openLedger } = await import('#serve.ts')
-  const opened = await openLedger(config)
-  try {
-    await opened.records.writeRecord(credentialRecord(provider), Buffer.from(value, 'latin1'))
-  } finally {
-    await opened.close()
-  }
+  await withRecords(config, async (records) => {
+    if (act === 'rotate' && (await storedCredential(records, provider)) === null)
+      throw new Failure(
+        `Cannot rotate a credential: none of ${name} is sealed for ${provider.origin}. \`till credential set ${name}\` seals one.`,
+      )
+    const fact = { type: `operator.${act}_credential`, operator: operator(), provider: name } as const
+    const bytes = Buffer.from(value, 'latin1')
+    await records.writeRecord(credentialRecord(provider), bytes, { fact, now: Date.now() / 1000 })
+  })
   process.stdout.write(
     `The credential of ${name} is sealed, for ${provider.origin} only. A running broker uses it after SIGHUP.\n`,
   )
+}
+
+async function list(file: string, isJson: boolean): Promise<void> {
+  const config = loadConfig(file, 'master_key')
+  const rows = await withRecords(config, (records) =>
+    Promise.all(
+      [...config.providers.values()].map(async (provider) => {
+        const isStored = config.credentials.get(provider.name)?.kind === 'stored'
+        const isThere = isStored && (await storedCredential(records, provider)) !== null
+        const credential = isStored ? (isThere ? 'sealed' : 'missing') : 'in the configuration'
+        return { provider: provider.name, credential, origin: provider.origin }
+      }),
+    ),
+  )
+  const head = ['provider', 'credential', 'origin']
+  const text = isJson ? JSON.stringify(rows, null, 2) : columns([head, ...rows.map((row) => Object.values(row))])
+  process.stdout.write(`${text}\n`)
+}
+
+async function withRecords<T>(config: Config, use: (records: OpenLedger['records']) => Promise<T>): Promise<T> {
+  const { openLedger } = await import('#serve.ts')
+  const opened = await openLedger(config)
+  try {
+    return await use(opened.records)
+  } finally {
+    await opened.close()
+  }
 }

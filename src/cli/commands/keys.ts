@@ -1,7 +1,7 @@
-import { userInfo } from 'node:os'
 import { Command, Option } from 'commander'
 import { Failure } from '#cli/failure.ts'
 import { keyId } from '#cli/key-id.ts'
+import { operator } from '#cli/operator.ts'
 import { receiptText } from '#cli/receipt-text.ts'
 import { columns, instant } from '#cli/text.ts'
 import { withLedger } from '#cli/with-ledger.ts'
@@ -122,7 +122,7 @@ async function revoke(ledger: Ledger, id: string): Promise<string> {
   const at = now()
   const { ended } = await ledger.state(grant, at)
   if (ended) return `Key ${id} had ended already: ${ended.reason} at ${instant(ended.at)}.`
-  const { reason } = await ledger.end(grant, 'revoked_by_operator', at, `cli:${userInfo().username}`)
+  const { reason } = await ledger.end(grant, 'revoked_by_operator', at, operator())
   return `Key ${id} is revoked (${reason}). A running broker refuses it within 5 seconds.`
 }
 

@@ -1,3 +1,5 @@
+import type { OperatorAct } from '#broker/ports.ts'
+import { appendToBroker } from './broker-chain.ts'
 import type { Statements } from './transact.ts'
 
 export async function readRecord(statements: Statements, name: string): Promise<Uint8Array | null> {
@@ -5,7 +7,13 @@ export async function readRecord(statements: Statements, name: string): Promise<
   return row ? new Uint8Array(row['value'] as Buffer) : null
 }
 
-export async function writeRecord(statements: Statements, name: string, value: Uint8Array): Promise<void> {
+export async function writeRecord(
+  statements: Statements,
+  name: string,
+  value: Uint8Array,
+  act?: OperatorAct,
+): Promise<void> {
+  if (act) await appendToBroker(statements, act.fact, act.now)
   await statements.query(
     'INSERT INTO sealed_records VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
     [name, Buffer.from(value)],

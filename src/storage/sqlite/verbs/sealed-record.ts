@@ -1,3 +1,4 @@
+import type { OperatorAct } from '#broker/ports.ts'
 import type { Transaction } from '#storage/sqlite/transaction.ts'
 
 export function readRecord(transaction: Transaction, name: string): Uint8Array | null {
@@ -5,7 +6,8 @@ export function readRecord(transaction: Transaction, name: string): Uint8Array |
   return row ? (row['value'] as Uint8Array) : null
 }
 
-export function writeRecord(transaction: Transaction, name: string, value: Uint8Array): void {
+export function writeRecord(transaction: Transaction, name: string, value: Uint8Array, act?: OperatorAct): void {
+  if (act) transaction.appendToBroker(act.fact, act.now)
   transaction
     .sql('INSERT INTO sealed_records VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value')
     .run(name, value)
