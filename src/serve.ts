@@ -64,7 +64,7 @@ const GRACE_MILLISECONDS = 60_000
 /** Introduces the folders to each other. */
 async function start(config: Config, opened: OpenLedger, log: Log, steady: SteadyClock): Promise<Broker> {
   let current = config
-  const { ledger, seal } = opened
+  const { ledger, records, seal } = opened
   const signer = await receiptSigner({ ledger, seal })
   const sink = config.audit.checkpoints && checkpointSink(config.audit.checkpoints)
   await ledgerIsNotBehind(ledger, sink, signer)
@@ -74,7 +74,7 @@ async function start(config: Config, opened: OpenLedger, log: Log, steady: Stead
   const planes = config.workers === 1 ? await openPlanes(world) : await startWorkers(world)
   const { address } = planes
   log.info('broker.started', { address: `${address.host}:${address.port}`, version })
-  const stopHousekeeping = startHousekeeping({ ledger, signer, sink, steady, config: () => current, log })
+  const stopHousekeeping = startHousekeeping({ ledger, records, signer, sink, steady, config: () => current, log })
 
   const stop = async (graceMilliseconds: number) => {
     log.info('broker.stopping', { milliseconds: graceMilliseconds })

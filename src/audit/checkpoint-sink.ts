@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readSync, statSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 
@@ -5,8 +6,10 @@ import { dirname } from 'node:path'
 export interface CheckpointSink {
   /** Whether each checkpoint replaces the one before it, so that only the newest is worth sending. */
   readonly keepsOnlyTheNewest: boolean
-  /** Whether it can be asked what it holds. Of one that cannot, it is taken that it has all but the newest. */
+  /** Whether it can be asked what it holds. */
   readonly isReadable: boolean
+  /** Of one that wants each checkpoint and cannot be asked: the record of what it was sent. It does not hold the URL. */
+  readonly record: string | null
   /** The newest checkpoint that it holds, as compact JWS. `null`: none, or it cannot be asked. */
   newest(): string | null
   /**
@@ -47,6 +50,7 @@ function fileSink(path: string): CheckpointSink {
   return {
     keepsOnlyTheNewest: false,
     isReadable: true,
+    record: null,
     newest() {
       return withTail(path, 'r', (_, tail) => tail.toString('latin1').split('\n').at(-2) ?? null)
     },
@@ -89,6 +93,7 @@ function httpSink(method: 'POST' | 'PUT', url: string): CheckpointSink {
   return {
     keepsOnlyTheNewest: method === 'PUT',
     isReadable: false,
+    record: method === 'PUT' ? null : `checkpoints_shipped|${hash('sha256', url)}`,
     newest: () => null,
     async send(jws, signal) {
       const answer = await fetch(url, {

@@ -1,4 +1,5 @@
 import type { Clock, Ledger, Log, SignedCheckpoint, Signer } from '#broker/ports.ts'
+import { reasonOf } from '#broker/reason.ts'
 import { type CheckpointSink, ShippingFailed } from './checkpoint-sink.ts'
 import { checkpointOf, makeCheckpoint } from './make-checkpoint.ts'
 
@@ -9,6 +10,8 @@ const LONGEST_WAIT = 300_000
 const LAST_SHIPMENT = 5000
 /** Checkpoints that are read at once. */
 const PAGE = 64
+
+type ShippingRecords = Pick<Ledger, 'readRecord' | 'writeRecord'>
 
 export interface Checkpoints {
   /** Makes a last checkpoint, and tries once to ship what is not shipped. */
@@ -23,6 +26,7 @@ export interface Checkpoints {
  */
 export function startCheckpoints({
   ledger,
+  records,
   signer,
   clock,
   log,
@@ -30,6 +34,8 @@ export function startCheckpoints({
   everySeconds,
 }: {
   readonly ledger: Ledger
+  /** Where it is kept what a sink was sent that cannot be asked. */
+  readonly records: ShippingRecords
   readonly signer: Signer
   readonly clock: Clock
   readonly log: Log
@@ -37,14 +43,14 @@ export function startCheckpoints({
   readonly everySeconds: number
 }): Checkpoints {
   const stopping = new AbortController()
-  const shipping = sink && shipper({ ledger, log, sink })
+  const shipping = sink && shipper({ ledger, records, log, sink })
   let making: Promise<void> = Promise.resolve()
 
   async function make(): Promise<void> {
     try {
       await makeCheckpoint({ ledger, signer }, clock())
-    } catch {
-      log.error('checkpoint.failed')
+    } catch (error) {
+      log.error('checkpoint.failed', { reason: reasonOf(error) })
     }
   }
 
@@ -66,7 +72,17 @@ export function startCheckpoints({
 }
 
 /** Ships in order. After a failure it tries again by itself, and nothing is sent sooner. */
-function shipper({ ledger, log, sink }: { readonly ledger: Ledger; readonly log: Log; readonly sink: CheckpointSink }) {
+function shipper({
+  ledger,
+  records,
+  log,
+  sink,
+}: {
+  readonly ledger: Ledger
+  readonly records: ShippingRecords
+  readonly log: Log
+  readonly sink: CheckpointSink
+}) {
   /** `null`: not known yet. */
   let shipped: number | null = null
   let wait = 0
@@ -82,8 +98,25 @@ function shipper({ ledger, log, sink }: { readonly ledger: Ledger; readonly log:
   async function lastShipped(): Promise<number> {
     const newest = sink.newest()
     if (newest !== null) return checkpointOf(newest)?.seq ?? 0
+    if (sink.isReadable) return 0
     const { last } = await ledger.sinceCheckpoint()
-    return sink.isReadable || !last ? 0 : last.seq - 1
+    const made = last?.seq ?? 0
+    const sent = await readSent()
+    if (sent <= made) return sent
+    // Whoever is shipped to for the first time wants the newest and what comes, not all that ever was.
+    const first = Math.max(0, made - 1)
+    await writeSent(first)
+    return first
+  }
+
+  /** `NaN` when there is no record. */
+  async function readSent(): Promise<number> {
+    const bytes = sink.record && (await records.readRecord(sink.record))
+    return bytes ? Number(Buffer.from(bytes).toString('latin1')) : Number.NaN
+  }
+
+  async function writeSent(seq: number): Promise<void> {
+    if (sink.record) await records.writeRecord(sink.record, Buffer.from(String(seq)))
   }
 
   async function shipAll(signal: AbortSignal): Promise<void> {
@@ -92,6 +125,7 @@ function shipper({ ledger, log, sink }: { readonly ledger: Ledger; readonly log:
         for (const { seq, jws } of page) {
           await sink.send(jws, signal)
           shipped = seq
+          await writeSent(seq)
         }
       wait = 0
     } catch (error) {

@@ -1,6 +1,7 @@
 import type { CheckpointSink } from '#audit/checkpoint-sink.ts'
 import { startCheckpoints } from '#audit/checkpoints.ts'
 import type { Ledger, Log, Signer } from '#broker/ports.ts'
+import { reasonOf } from '#broker/reason.ts'
 import type { Config } from '#config.ts'
 import { every } from './every.ts'
 import type { SteadyClock } from './steady-clock.ts'
@@ -18,6 +19,7 @@ const FORGET_MILLISECONDS = 60_000
  */
 export function startHousekeeping({
   ledger,
+  records,
   signer,
   sink,
   steady,
@@ -25,6 +27,8 @@ export function startHousekeeping({
   log,
 }: {
   readonly ledger: Ledger
+  /** Sealed. */
+  readonly records: Pick<Ledger, 'readRecord' | 'writeRecord'>
   readonly signer: Signer
   readonly sink: CheckpointSink | null
   readonly steady: SteadyClock
@@ -36,7 +40,7 @@ export function startHousekeeping({
   const stopSweeping = every(
     SWEEP_MILLISECONDS,
     () => ledger.sweep(clock()),
-    () => log.error('sweep.failed'),
+    (error) => log.error('sweep.failed', { reason: reasonOf(error) }),
   )
   const stopForgetting = every(
     FORGET_MILLISECONDS,
@@ -46,10 +50,10 @@ export function startHousekeeping({
       const count = await ledger.forgetKeys(clock() - keysSeconds, clock())
       if (count > 0) log.info('keys.forgotten', { count })
     },
-    () => log.error('sweep.failed'),
+    (error) => log.error('retention.failed', { reason: reasonOf(error) }),
   )
   const { everySeconds } = config().audit
-  const checkpoints = startCheckpoints({ ledger, signer, clock, log, sink, everySeconds })
+  const checkpoints = startCheckpoints({ ledger, records, signer, clock, log, sink, everySeconds })
   return async () => {
     stopSweeping()
     stopForgetting()

@@ -65,7 +65,7 @@ function start(stored: StoredTrail, target: Parameters<typeof checkpointSink>[0]
   return {
     lines: log.lines,
     sink,
-    ...startCheckpoints({ ledger, signer, clock: () => T0 + 300, log, sink, everySeconds }),
+    ...startCheckpoints({ ledger, records: ledger, signer, clock: () => T0 + 300, log, sink, everySeconds }),
   }
 }
 
@@ -116,6 +116,22 @@ test('file: a line that a crash left unfinished is cut off', async () => {
   expect(checkpointSink({ kind: 'file', to }).newest()).toBe(stored.shipped[0])
   await start(stored, { kind: 'file', to }).stop()
   expect(readFileSync(to, 'utf8').trimEnd().split('\n').map(seqOf)).toEqual([1, 2, 3])
+})
+
+test('webhook: what it did not take is sent after a restart, each', async () => {
+  const stored = await trail()
+  const { url, got } = await receiver(new Array(50).fill(503))
+  for (let restart = 0; restart < 2; restart++) {
+    await charge(stored)
+    await start(stored, { kind: 'webhook', to: url }).stop()
+  }
+  expect(got).toEqual([])
+  const { url: elsewhere, got: all } = await receiver()
+  const record = (to: string) => checkpointSink({ kind: 'webhook', to }).record!
+  expect(record(url)).not.toContain('secret')
+  await stored.ledger.writeRecord(record(elsewhere), (await stored.ledger.readRecord(record(url)))!)
+  await start(stored, { kind: 'webhook', to: elsewhere }).stop()
+  expect(distinct(all)).toEqual([2, 3, 4])
 })
 
 /** What the end cuts off while its answer is under way is sent again. */
