@@ -75,7 +75,14 @@ async function giveBack(
   exchange.isGivenBack = true
   if (isFree) return refuse(plane, exchange, refused)
   plane.givenBackRate.take(grant.id, now)
-  await plane.ledger.giveBack(grant, record.requestId, reason, now)
+  try {
+    await plane.ledger.giveBack(grant, record.requestId, reason, now)
+  } catch (error) {
+    // What is not certain to be given back stays spent, and has an end like any other.
+    exchange.isGivenBack = false
+    if (exchange.finished) exchange.whenFinished?.(exchange.finished)
+    throw error
+  }
   exchange.used = (await plane.ledger.state(grant, now)).used
   exchange.refuse(refused)
 }

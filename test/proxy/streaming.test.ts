@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
+import { StorageUnavailable } from '#broker/ports.ts'
 import { bytesOf, openRaw, raw } from '#test/support/raw-client.ts'
 import { answerOf } from '#test/support/raw-upstream.ts'
 import { CREDENTIAL, type PlaneUnderTest, startPlane } from './plane.ts'
@@ -210,6 +212,40 @@ test('T28: an activation is given back when the provider is not reached, and the
   till.upstream.answers((_request, socket) => void socket.write(answerOf(200, [], 'reached')))
   expect((await raw(till.port, bytesOf(POST, [auth], '{}'))).body).toBe('reached')
 })
+
+test.each([
+  ['while it waits', false],
+  ['after it has gone', true],
+])(
+  'an activation whose return is not certain stays spent, and has its end: the client is told %s',
+  async (_, leaves) => {
+    const asked = Promise.withResolvers<void>()
+    const answer = Promise.withResolvers<void>()
+    const giveBack = async () => {
+      asked.resolve()
+      await answer.promise
+      throw new StorageUnavailable('the disk is full')
+    }
+    await start({ faults: { giveBack } })
+    till.reload([{ ...till.providers.get('api')!, origin: 'http://127.0.0.1:1' }])
+    const { auth, grant, used, events } = await till.mint({ limit: 1 })
+    const client = await openRaw(till.port)
+    client.write(bytesOf(POST, [auth], '{}'))
+    await asked.promise
+    if (leaves) {
+      client.close()
+      await sleep(100)
+    }
+    answer.resolve()
+    if (!leaves) expect((await client.answer()).headers['till-error']).toBe('storage_unavailable')
+    const finished = (await events('request.finished')).at(-1)
+    expect(finished).toMatchObject({ outcome: leaves ? 'client_gone' : 'cut', status: leaves ? null : 503 })
+    expect(await used()).toBe(1)
+    await till.ledger.end(grant, 'revoked_by_job', till.now)
+    expect((await events('key.ended')).at(-1)).toMatchObject({ reason: 'exhausted' })
+    client.close()
+  },
+)
 
 test.each([
   ['closes without an answer', (socket: Socket) => void socket.destroy()],
