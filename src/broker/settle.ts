@@ -1,6 +1,7 @@
 import type { AuditFact } from '#domain/audit-event.ts'
 import type { Grant } from '#domain/grant.ts'
 import type { Clock, Ledger, Log } from './ports.ts'
+import { reasonOf } from './reason.ts'
 
 type Recordable = Extract<AuditFact, { type: 'request.finished' | 'request.refused' }>
 
@@ -10,7 +11,7 @@ export function settle(
   grant: Grant,
   fact: Recordable,
 ): void {
-  broker.ledger.record(grant, fact, broker.clock()).catch(() => {
-    broker.log.error('record.failed', { key_id: grant.id, type: fact.type })
+  broker.ledger.record(grant, fact, broker.clock()).catch((error) => {
+    broker.log.error('record.failed', { key_id: grant.id, type: fact.type, reason: reasonOf(error) })
   })
 }

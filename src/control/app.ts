@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express'
 import { isRefusal } from '#broker/find-grant.ts'
 import { StorageUnavailable } from '#broker/ports.ts'
+import { reasonOf } from '#broker/reason.ts'
 import { type Refusal, refusal } from '#domain/refusal.ts'
 import { authentication, type ProofFor } from './authentication.ts'
 import { type Call, CONTROL_LIMITS, type ControlLimits, type ControlOptions, type Outcome } from './call.ts'
@@ -120,7 +121,7 @@ function refuseMethod(path: string): RequestHandler {
     send(response, refusal('method_not_allowed', `Cannot ${request.method} here: expected ${allow}.`), { allow })
 }
 
-/** Four parameters are how Express knows it. The fault goes to the operator by its name; its text may hold anything. */
+/** Four parameters are how Express knows it. The fault goes to the operator, not to who asked. */
 function answerFault(control: ControlOptions): ErrorRequestHandler {
   return (error: unknown, request: Request, response: Response, _next) => {
     if (error instanceof ClientGone) return
@@ -128,7 +129,7 @@ function answerFault(control: ControlOptions): ErrorRequestHandler {
       return send(response, refusal('request_refused', 'Cannot read the request: a percent escape is broken.'))
     control.log.error('control.fault', {
       route: `${request.method} ${request.route?.path ?? ''}`,
-      error: error instanceof Error ? error.name : typeof error,
+      reason: reasonOf(error),
     })
     send(response, error instanceof StorageUnavailable ? STORAGE_UNAVAILABLE : FAULT)
   }

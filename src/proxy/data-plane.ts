@@ -23,6 +23,7 @@ import { PlainRequest } from './plain-request.ts'
 import type { Plane } from './plane.ts'
 import { redactors } from './redactor.ts'
 import { giveUp, logFault, refuse, refuseHead, STOPPING } from './refuse.ts'
+import { sparingly } from './sparingly.ts'
 
 export interface DataPlaneOptions {
   readonly ledger: Ledger
@@ -55,6 +56,7 @@ export function dataPlane(options: DataPlaneOptions): DataPlane {
   const plane: Plane = {
     ...options,
     limits,
+    ledgerFailed: sparingly((reason, count) => options.log.error('ledger.failed', { reason, count })),
     open,
     known: new KnownGrants(),
     upstream: http1Upstream(limits),

@@ -14,6 +14,8 @@ export interface Plane {
   readonly clock: Clock
   readonly digest: (text: string) => Uint8Array
   readonly log: Log
+  /** Tells the operator why a request was refused for the ledger's sake. */
+  readonly ledgerFailed: (reason: string) => void
   readonly limits: DataPlaneLimits
   readonly upstream: Upstream
   readonly open: OpenRequests

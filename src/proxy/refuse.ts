@@ -43,8 +43,10 @@ const UNREADABLE = '(unreadable)'
 
 /** A fault refuses. */
 export function giveUp(plane: Plane, exchange: Exchange, error: unknown): void {
-  if (!(error instanceof StorageUnavailable)) logFault(plane, 'request.fault', error)
-  exchange.cut(STORAGE_UNAVAILABLE)
+  const isOfLedger = error instanceof StorageUnavailable
+  if (isOfLedger) plane.ledgerFailed(error.message)
+  else logFault(plane, 'request.fault', error)
+  exchange.cut(isOfLedger ? STORAGE_UNAVAILABLE : FAULT)
 }
 
 /** Only the class and code of an error: its message may hold what a client sent. */
@@ -56,6 +58,12 @@ export function logFault(plane: Pick<Plane, 'log'>, event: string, error: unknow
 const STORAGE_UNAVAILABLE = refusal(
   'storage_unavailable',
   'The broker cannot write its ledger, so nothing was sent to the provider. Try again in a while; the log of the broker says more to its operator.',
+)
+
+/** Closed like the other, without saying what is not known to be true. */
+const FAULT = refusal(
+  'storage_unavailable',
+  'Something in the broker failed, and its log names it. Try again in a while.',
 )
 
 export const STOPPING = refusal(

@@ -95,7 +95,7 @@ test('a fault is a closed 503 without its text, and the log has its name', async
   const response = await plane.fetch('/v1/keys/self', { headers: { authorization: `Bearer ${key}` } })
   expect(response.status).toBe(503)
   expect(await response.text()).not.toMatch(/sk-secret|TypeError|\.ts/)
-  expect(lines).toEqual([['control.fault', { route: 'GET /v1/keys/self', error: 'TypeError' }]])
+  expect(lines).toEqual([['control.fault', { route: 'GET /v1/keys/self', reason: 'TypeError' }]])
 })
 
 test.each([

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type Ledger, StorageUnavailable } from '#broker/ports.ts'
 import { formatKey } from '#domain/key.ts'
@@ -364,10 +365,41 @@ test.each(['find', 'charge', 'admitFree', 'state'] as const)(
     expect([answer.status, answer.headers['till-error']]).toEqual([503, 'storage_unavailable'])
     expect(answer.headers).not.toHaveProperty('x-should-retry')
     expect(answer.body).not.toContain('disk')
+    expect(faulty.log).toEqual([{ event: 'ledger.failed', fields: { reason: 'the disk is full', count: 1 } }])
     expect(faulty.upstream.connections).toBe(0)
     await faulty.close()
   },
 )
+
+test('a ledger that fails under load says why at once, then once a second, with the count', async () => {
+  const why = async () => {
+    throw new StorageUnavailable('the disk is full')
+  }
+  const faulty = await startPlane({ faults: { charge: why } })
+  const { auth } = await faulty.mint()
+  const head = bytesOf('POST /proxy/api/v1/responses', [auth])
+  for (let i = 0; i < 20; i++) expect((await raw(faulty.port, head)).status).toBe(503)
+  const counts = () => faulty.log.map(({ fields }) => Number(fields?.count))
+  while (counts().reduce((sum, count) => sum + count, 0) < 20) await sleep(20)
+  expect(counts()[0]).toBe(1)
+  expect(counts().length).toBeLessThan(10)
+  await faulty.close()
+})
+
+test('T40: a fault of the broker is refused without being told as one of the ledger, and logged by its class', async () => {
+  const fails = async () => {
+    throw new TypeError(`cannot read ${CREDENTIAL}`)
+  }
+  const faulty = await startPlane({ faults: { charge: fails } })
+  const { auth } = await faulty.mint()
+  const answer = await raw(faulty.port, bytesOf('POST /proxy/api/v1/responses', [auth]))
+  expect([answer.status, answer.headers['till-error']]).toEqual([503, 'storage_unavailable'])
+  expect(answer.json().error.message).toBe(
+    'Something in the broker failed, and its log names it. Try again in a while.',
+  )
+  expect(faulty.log).toEqual([{ event: 'request.fault', fields: { error: 'TypeError', code: null } }])
+  await faulty.close()
+})
 
 test('refusals are on record with what was asked, and cost nothing', async () => {
   const { auth, events } = await till.mint()
