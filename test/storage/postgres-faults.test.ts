@@ -189,6 +189,27 @@ test('while the server is away calls are refused at once', async () => {
   await expect(ledger.find(new Uint8Array(32))).rejects.toMatchObject(unavailable)
 })
 
+/** The server ends the next session that is opened, in the same segment as its last answer to the opening. */
+async function endNextAsSoonAsOpen(): Promise<void> {
+  // Not the one that listens for endings: it is opened beside the test.
+  const looked = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%ended_in >= $1%'
+    AND pid <> pg_backend_pid()`
+  await expect.poll(() => postgres.query(url, looked)).toHaveLength(1)
+  const fields = Buffer.from('SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0')
+  const head = Buffer.from('E\0\0\0\0')
+  head.writeInt32BE(fields.length + 4, 1)
+  const ready = Buffer.from('Z\0\0\0\x05I')
+  relay.endBehind({ asked: 'pg_is_in_recovery', endsWith: ready, last: Buffer.concat([head, fields]) })
+}
+
+test('a session that the server ended as soon as it was open is opened again, and nothing hangs', async () => {
+  const grant = await minted(ledger)
+  // Charges have a session of their own, and this is the first.
+  await endNextAsSoonAsOpen()
+  expect(await ledger.charge(grant, aRequest(), T0)).toMatchObject({ kind: 'activation', used: 1 })
+  expect(await ledger.charge(grant, aRequest(), T0)).toMatchObject({ kind: 'activation', used: 2 })
+})
+
 test('an ending that came while a replica was cut off it hears of when it is back', async () => {
   const heard: string[] = []
   ledger.onEnding((id) => heard.push(id))

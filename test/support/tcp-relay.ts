@@ -10,6 +10,8 @@ export interface TcpRelay {
   swallow(): void
   /** Passes nothing on that comes back: the other side does what it is asked, and its answers are lost. */
   swallowAnswers(): void
+  /** Ends the next connection on which `asked` is sent: the answer to it and `last` leave in one segment, and no more. */
+  endBehind(answer: { readonly asked: string; readonly endsWith: Buffer; readonly last: Buffer }): void
   restore(): void
   close(): Promise<void>
 }
@@ -17,6 +19,7 @@ export interface TcpRelay {
 export async function startTcpRelay(target: number): Promise<TcpRelay> {
   const sockets = new Set<Socket>()
   let state: 'open' | 'cut' | 'swallowing' | 'swallowing answers' = 'open'
+  let ending: Parameters<TcpRelay['endBehind']>[0] | null = null
   const endAll = () => {
     for (const socket of sockets) socket.destroy()
   }
@@ -36,11 +39,20 @@ export async function startTcpRelay(target: number): Promise<TcpRelay> {
         far.destroy()
       })
     }
+    let mine: typeof ending = null
+    let held: Buffer = Buffer.alloc(0)
     near.on('data', (bytes) => {
+      if (ending && bytes.includes(ending.asked)) {
+        mine = ending
+        ending = null
+      }
       if (state !== 'swallowing') far.write(bytes)
     })
     far.on('data', (bytes) => {
-      if (state === 'open') near.write(bytes)
+      if (mine) {
+        held = Buffer.concat([held, bytes])
+        if (held.subarray(-mine.endsWith.length).equals(mine.endsWith)) near.end(Buffer.concat([held, mine.last]))
+      } else if (state === 'open') near.write(bytes)
     })
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -55,6 +67,9 @@ export async function startTcpRelay(target: number): Promise<TcpRelay> {
     },
     swallowAnswers() {
       state = 'swallowing answers'
+    },
+    endBehind(answer) {
+      ending = answer
     },
     restore() {
       state = 'open'

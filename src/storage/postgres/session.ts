@@ -48,7 +48,7 @@ export interface Session {
   onNotification(listener: (payload: string) => void): void
   /** Whether nothing may be sent any more. */
   readonly isBroken: boolean
-  /** Calls back once, when the session ends by itself or breaks. */
+  /** Calls back once, when the session ends by itself or breaks; never for what has broken before (`isBroken`). */
   onBroken(listener: () => void): void
   end(): Promise<void>
 }
