@@ -210,6 +210,12 @@ test('a session that the server ended as soon as it was open is opened again, an
   expect(await ledger.charge(grant, aRequest(), T0)).toMatchObject({ kind: 'activation', used: 2 })
 })
 
+test('a trail whose session the server ended as soon as it was open is unavailable', async () => {
+  await endNextAsSoonAsOpen()
+  await expect(ledger.openTrail()).rejects.toMatchObject(unavailable)
+  await (await ledger.openTrail()).close()
+})
+
 test('an ending that came while a replica was cut off it hears of when it is back', async () => {
   const heard: string[] = []
   ledger.onEnding((id) => heard.push(id))

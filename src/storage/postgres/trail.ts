@@ -14,8 +14,13 @@ const PAGE = 1000
  */
 export async function openTrail(database: Database): Promise<AuditTrail> {
   const session = await openSession(database, LONG_DEADLINE)
-  // The snapshot of a transaction is taken by its first statement.
-  await session.script('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT 1')
+  try {
+    // The snapshot of a transaction is taken by its first statement.
+    await session.script('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT 1')
+  } catch (error) {
+    await session.end()
+    throw unavailableFrom(error)
+  }
   return {
     checkpoints: () => readable(storedCheckpoints(session)),
     records: (chain) => readable(chain === undefined ? allRecords(session) : recordsOf(session, chain)),
