@@ -44,12 +44,13 @@ export function watchEndings(
     try {
       await sessions.use(async (session) => {
         if (!listening.has(session)) {
-          listening.add(session)
+          await session.script(`LISTEN ${ENDINGS_CHANNEL}`)
+          // What was notified before this line is found below: it was committed by then.
           session.onNotification((payload) => {
             const ending = parseEnding(payload)
             if (ending) tell([ending])
           })
-          await session.script(`LISTEN ${ENDINGS_CHANNEL}`)
+          listening.add(session)
         }
         const next = await transactionsNow(session)
         tell(await endingsSince(session, settledBefore))
