@@ -233,7 +233,8 @@ test('a commit that is acknowledged without having reached its standby is none',
   await ledger.charge(grant, aRequest(), T0)
   await setting('synchronous_standby_names', 'absent')
   try {
-    const charge = expect(ledger.charge(grant, aRequest(), T0)).rejects.toMatchObject(unavailable)
+    const warned = { ...unavailable, message: expect.stringContaining('a warning (01000)') }
+    const charge = expect(ledger.charge(grant, aRequest(), T0)).rejects.toMatchObject(warned)
     const cancel = `SELECT count(pg_cancel_backend(pid))::int AS cancelled FROM pg_stat_activity WHERE wait_event = 'SyncRep'`
     await expect.poll(async () => (await postgres.query(url, cancel))[0]?.['cancelled'], { timeout: 4000 }).toBe(1)
     await charge
@@ -242,6 +243,19 @@ test('a commit that is acknowledged without having reached its standby is none',
   }
   await serviceIsBack()
   expect((await ledger.state(grant, T0)).used).toBe(2)
+})
+
+test('a server that warns when a session is opened, as of a collation whose version has changed, is served from', async () => {
+  await postgres.query(url, `UPDATE pg_database SET datcollversion = '0' WHERE datname = current_database()`)
+  const codes: (string | undefined)[] = []
+  const client = new Client({ connectionString: url })
+  client.on('notice', ({ code }) => codes.push(code))
+  await client.connect()
+  await client.end()
+  expect(codes).toEqual(['01000'])
+  const opened = await openPostgresLedger({ url })
+  expect(await opened.charge(await minted(opened), aRequest(), T0)).toMatchObject({ kind: 'activation' })
+  await opened.close()
 })
 
 test('a standby that follows asynchronously is refused, unless the configuration accepts the risk by name', async () => {

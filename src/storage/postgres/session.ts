@@ -88,9 +88,6 @@ export async function openSession(database: Database, deadline = DEADLINE): Prom
   }
   client.on('error', broken)
   client.on('end', broken)
-  client.on('notice', ({ code }) => {
-    if (code?.startsWith('01')) warning = code
-  })
 
   async function run(query: string | QueryConfig): Promise<Row[]> {
     let rows: Row[]
@@ -102,7 +99,9 @@ export async function openSession(database: Database, deadline = DEADLINE): Prom
     }
     if (warning !== null) {
       broken()
-      throw new Error('the server warned, so that the outcome is not certain')
+      throw new StorageUnavailable(
+        `Cannot use the ledger: PostgreSQL answered with a warning (${warning}), as it does when a write has not reached its standby. Nothing was allowed that is not certain to be on disk. Look at the server's log.`,
+      )
     }
     return rows
   }
@@ -138,6 +137,10 @@ export async function openSession(database: Database, deadline = DEADLINE): Prom
       [Object.keys(wanted), Object.values(wanted)],
     )
     await assertDurable(session, database, (client as unknown as { processID: number }).processID)
+    // Only now: until here nothing was written, and a warning, such as of an outgrown collation, puts no outcome in doubt.
+    client.on('notice', ({ code }) => {
+      if (code?.startsWith('01')) warning = code
+    })
     return session
   } catch (error) {
     broken()
