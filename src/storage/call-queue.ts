@@ -12,11 +12,15 @@ const PATIENCE = 20
 /** Calls in a batch, so that one transaction stays short. */
 const MAX_BATCH = 4096
 
-/** What the calls of a batch came to, in their order. */
-export interface BatchAnswer {
+/**
+ * What the calls of a batch came to, in their order.
+ *
+ * @typeParam Why a part of a sentence, or an error that has a whole one
+ */
+export interface BatchAnswer<Why = string> {
   readonly results: readonly unknown[]
   /** By index: the calls that came to nothing, and why. */
-  readonly failures: readonly (readonly [index: number, why: string])[]
+  readonly failures: readonly (readonly [index: number, why: Why])[]
   /** Why nothing may be written any more, until the process starts again. */
   readonly broken: string | null
 }
@@ -41,7 +45,9 @@ interface Waiting<Call> {
 }
 
 /** @param commit resolves when the batch is on disk, or came to nothing. It may reject: then all of it came to nothing */
-export function callQueue<Call>(commit: (calls: readonly Call[]) => Promise<BatchAnswer>): CallQueue<Call> {
+export function callQueue<Call>(
+  commit: (calls: readonly Call[]) => Promise<BatchAnswer<string | StorageUnavailable>>,
+): CallQueue<Call> {
   let queue: Waiting<Call>[] = []
   let inFlight: Waiting<Call>[] | null = null
   let isScheduled = false
@@ -118,10 +124,10 @@ export function callQueue<Call>(commit: (calls: readonly Call[]) => Promise<Batc
     )
   }
 
-  function settle({ results, failures, broken }: BatchAnswer): void {
+  function settle({ results, failures, broken }: BatchAnswer<string | StorageUnavailable>): void {
     const answered = inFlight ?? []
     inFlight = null
-    for (const [index, why] of failures) answered[index]?.reject(unavailable(why))
+    for (const [index, why] of failures) answered[index]?.reject(typeof why === 'string' ? unavailable(why) : why)
     // To a promise that was rejected this is nothing.
     for (const [index, { resolve }] of answered.entries()) resolve(results[index])
     if (broken !== null) fail(unavailable(broken))

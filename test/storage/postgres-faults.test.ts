@@ -189,6 +189,20 @@ test('while the server is away calls are refused at once', async () => {
   await expect(ledger.find(new Uint8Array(32))).rejects.toMatchObject(unavailable)
 })
 
+test('what a charge could not do, and why, is said once', async () => {
+  const grant = await minted(ledger)
+  await ledger.charge(grant, aRequest(), T0)
+  const sentence = () => ledger.charge(grant, aRequest(), T0).then(String, (error: Error) => error.message)
+  relay.swallowAnswers()
+  const lost = sentence()
+  await sleep(100)
+  relay.cut()
+  for (const said of [await lost, await sentence()]) {
+    expect(said).toMatch(/^Cannot (use|open) the ledger: .*PostgreSQL.*[a-z)]\.( [A-Z][^.]*\.)?$/)
+    expect(said.match(/Cannot/g)).toHaveLength(1)
+  }
+})
+
 /** The server ends the next session that is opened, in the same segment as its last answer to the opening. */
 async function endNextAsSoonAsOpen(): Promise<void> {
   // Not the one that listens for endings: it is opened beside the test.

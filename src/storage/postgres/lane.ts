@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import type { StorageUnavailable } from '#broker/ports.ts'
 import type { BatchAnswer } from '#storage/call-queue.ts'
 import type { GrantEnding } from '#storage/grant-transaction.ts'
 import type { Refused } from '#storage/refusal-counter.ts'
@@ -15,6 +16,9 @@ import { reachesFurther, writeConsequences, writeDrafts } from './write-drafts.t
 const CACHED_GRANTS = 20_000
 /** A grant that another replica was seen to write is decided under a lock for so long. Milliseconds. */
 const CONTENDED_FOR = 1000
+
+/** Each fault comes with its whole sentence. */
+type LaneAnswer = BatchAnswer<StorageUnavailable>
 
 /** What follows from what was written. */
 export interface Consequences {
@@ -36,7 +40,7 @@ interface Decision {
  *
  * @returns a function that runs a batch of calls
  */
-export function openLane(sessions: Sessions, on: Consequences): (calls: readonly LaneCall[]) => Promise<BatchAnswer> {
+export function openLane(sessions: Sessions, on: Consequences): (calls: readonly LaneCall[]) => Promise<LaneAnswer> {
   const known = new LRUCache<string, StoredGrant>({ max: CACHED_GRANTS })
   const contended = new LRUCache<string, true>({ max: CACHED_GRANTS, ttl: CONTENDED_FOR })
   // Not on disk: what was open when the broker died may have reached the provider, so it stays spent.
@@ -127,7 +131,7 @@ export function openLane(sessions: Sessions, on: Consequences): (calls: readonly
     }
   }
 
-  return async function run(calls: readonly LaneCall[]): Promise<BatchAnswer> {
+  return async function run(calls: readonly LaneCall[]): Promise<LaneAnswer> {
     const results = new Map<LaneCall, unknown>([[BARRIER, undefined]])
     const asked = calls.filter((call) => call !== BARRIER)
     const groups = Map.groupBy(asked, ({ id }) => id)
@@ -140,7 +144,7 @@ export function openLane(sessions: Sessions, on: Consequences): (calls: readonly
       if (isFaultOfCall(error) && lost.length > 1) return each(calls, results, run)
       // The outcome may be unknown: what was charged counts as spent, and no request is given back twice.
       for (const call of lost) openRequests.delete(closedRequest(call) ?? '')
-      const why = unavailableFrom(error).message
+      const why = unavailableFrom(error)
       const failures = calls.flatMap((call, index) => (results.has(call) ? [] : [[index, why] as const]))
       return { results: calls.map((call) => results.get(call)), failures, broken: null }
     }
@@ -159,10 +163,10 @@ type Groups = Map<string, readonly GrantCall[]>
 async function each(
   calls: readonly LaneCall[],
   done: ReadonlyMap<LaneCall, unknown>,
-  run: (calls: readonly LaneCall[]) => Promise<BatchAnswer>,
-): Promise<BatchAnswer> {
+  run: (calls: readonly LaneCall[]) => Promise<LaneAnswer>,
+): Promise<LaneAnswer> {
   const results: unknown[] = []
-  const failures: (readonly [number, string])[] = []
+  const failures: (readonly [number, StorageUnavailable])[] = []
   for (const [index, call] of calls.entries()) {
     if (done.has(call)) results.push(done.get(call))
     else {
