@@ -837,12 +837,12 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
   })
 }
 
-function aRefusal({ token, grant, now }: MintEntry, mayBeSentAgain = false): MintRefusal {
+export function aRefusal({ token, grant, now }: MintEntry, mayBeSentAgain = false): MintRefusal {
   const fact = { type: 'mint.refused', deny_id: 'd_1', code: 'policy_denied', considered: [] } as const
   return { token, mayBeSentAgain, fact: { ...fact, job: jobRecord(grant.job) }, now }
 }
 
-function finished(requestId: string): Fact<'request.finished'> {
+export function finished(requestId: string): Fact<'request.finished'> {
   return {
     type: 'request.finished',
     request_id: requestId,
@@ -860,7 +860,7 @@ function finished(requestId: string): Fact<'request.finished'> {
   }
 }
 
-function refusedRequest(route = 'GET /v1/files'): Fact<'request.refused'> {
+export function refusedRequest(route = 'GET /v1/files'): Fact<'request.refused'> {
   return { type: 'request.refused', code: 'scope_denied', provider: 'openai', route, model: null, count: 1 }
 }
 

@@ -327,25 +327,6 @@ test('tables that a newer Till has changed beyond what this one knows are refuse
   await expect(openPostgresLedger({ url })).rejects.toThrow(/a newer Till/)
 })
 
-test('a role that may neither make nor remove tables is enough once they are there', async () => {
-  await postgres.query(
-    url,
-    `CREATE ROLE runner LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC;
-     GRANT SELECT ON till_migrations TO runner; GRANT SELECT, INSERT ON events, checkpoints, checkpoint_heads TO runner;
-     GRANT SELECT, INSERT, UPDATE ON grants, grant_states, broker_chain, sealed_records, probes TO runner;
-     GRANT SELECT, INSERT, UPDATE, DELETE ON used_tokens, mint_minutes, allowances, ended_jobs TO runner;
-     GRANT SELECT ON SEQUENCE events_no_seq TO runner`,
-  )
-  const opened = await openPostgresLedger({ url: url.replace('//postgres@', '//runner@') })
-  const grant = await minted(opened)
-  await opened.charge(grant, aRequest(), T0)
-  await opened.end(grant, 'revoked_by_job', T0)
-  await opened.sweep(T0 + 200 * 86_400)
-  expect(await opened.newEvents(0, 10)).toHaveLength(3)
-  await opened.check()
-  await opened.close()
-})
-
 test('a counter that was raised beyond its budget by hand is an error, and never an activation', async () => {
   const grant = await minted(ledger, { limit: 1 })
   await expect(postgres.query(url, 'UPDATE grant_states SET used = 2')).rejects.toMatchObject({ code: '23514' })
