@@ -37,6 +37,7 @@ export interface Config {
   readonly publicUrl: string
   readonly audience: string
   readonly listen: Address
+  /** Checked, and kept for a listener of operators: nothing listens there. */
   readonly adminListen: Address
   readonly storage:
     | { readonly kind: 'sqlite'; readonly path: string }

@@ -68,6 +68,7 @@ public_url: ${publicUrl}
 
 # Where it listens. TLS belongs in front of it. In a container: 0.0.0.0:4100.
 listen: 127.0.0.1:4100
+# Kept for a listener of operators: nothing listens here in this version.
 admin_listen: 127.0.0.1:4101
 
 # Keys, counters and the audit log. The master key is made beside it at the first start: keep both, and only together.
