@@ -30,7 +30,7 @@ export { tuneV8 } from './serve/tune-v8.ts'
 export interface Broker {
   /** Where it listens, such as `127.0.0.1:4100`: the real port when the configuration says 0. */
   readonly address: Address
-  /** Replaces policies, providers, credentials and issuers; what is fixed at start stays, and is named in the log. */
+  /** Replaces what is not fixed at the start; what is fixed stays, and is named in the log when it differs. */
   reload(config: Config): Promise<void>
   /** No new requests; open streams may finish for that long (milliseconds, default 60,000); then all is closed. */
   close(graceMilliseconds?: number): Promise<void>

@@ -31,7 +31,8 @@ const FIXED: readonly (readonly [name: string, value: (config: Config) => unknow
   ['master_key', (config) => config.masterKey],
   ['audit', (config) => config.audit],
   ['workers', (config) => config.workers],
-  ['github', ({ github }) => github && [github.appId, github.privateKey, github.apiUrl]],
+  // Without an App there is nothing that the start has made: a webhook is taken by what is configured now.
+  ['github', ({ github }) => (github?.appId ? [github.appId, github.privateKey, github.apiUrl] : null)],
 ]
 
 /** The names of what is fixed and differs. */

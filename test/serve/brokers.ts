@@ -50,6 +50,7 @@ interface File {
   storage: string
   public_url: string
   master_key?: string
+  github?: object
   providers: Record<string, object>
   policies: { activations: number }[]
 }

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { chmodSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -128,6 +129,20 @@ test('what a reload cannot change stays, and is named', async () => {
     fields: { part: ['public_url', 'storage'] },
   })
   expect(await (await fetch(`${url}/.well-known/till`)).json()).toMatchObject({ audience: till.url })
+})
+
+test.each([
+  ['an App waits', { app_id: '123', private_key: 'file:app.pem' }, ['github']],
+  ['a webhook without an App does not wait', { webhook_secret: 'env:MASTER_KEY' }, []],
+])('a reload that brings %s for a restart', async (_, github, part) => {
+  const till = await running.till()
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  writeFileSync(join(dirname(till.file), 'app.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }))
+  const { broker, log } = await running.start(beside(till))
+  await broker.reload(beside(till, (file) => (file.github = github)))
+  expect(log.flatMap(({ event, fields }) => (event === 'config.needs_restart' ? [fields] : []))).toEqual(
+    part.length === 0 ? [] : [{ part }],
+  )
 })
 
 test('a broker that stops refuses what comes, and lets open streams finish', async () => {
