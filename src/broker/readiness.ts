@@ -3,6 +3,9 @@ import type { Ports, Rules } from './ports.ts'
 /** For how long one write to the disk answers for the storage, whoever asks how often. Seconds. */
 const PROBE_SECONDS = 1
 
+/** What `GET /readyz` names. Public: added, never renamed. */
+export type BrokerPart = 'storage' | 'issuer keys' | 'clock' | 'credentials' | 'stopping'
+
 /**
  * Whether the broker can do its work.
  *
@@ -19,7 +22,7 @@ export function readiness({
 }: Pick<Ports, 'ledger' | 'credentials' | 'rules' | 'clock'> & {
   readonly issuers: () => number
   readonly issuersWithoutKeys: () => readonly string[]
-}): () => Promise<string | null> {
+}): () => Promise<BrokerPart | null> {
   let probe: { readonly at: number; readonly isWritable: Promise<boolean> } | null = null
   const storageIsWritable = (): Promise<boolean> => {
     const now = clock()

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Proof } from '#broker/find-grant.ts'
 import type { Ports, WebhookReceiver } from '#broker/ports.ts'
+import type { BrokerPart } from '#broker/readiness.ts'
 import type { Job } from '#domain/job-identity.ts'
 import type { Refusal } from '#domain/refusal.ts'
 
@@ -17,7 +18,7 @@ export interface ControlOptions extends Ports {
   /** Takes what GitHub delivers to the webhook. */
   readonly webhook: WebhookReceiver
   /** Names the part of the broker that is not ready now; `null` when all are. Asked for each `GET /readyz`. */
-  readonly unready: () => Promise<string | null>
+  readonly unready: () => Promise<BrokerPart | null>
   /** Whether the machine's clock was set back: nothing is minted until it is right. */
   readonly clockIsBehind?: () => boolean
   /** Whether the broker was told to stop: it mints no more, and what takes power away still works. */

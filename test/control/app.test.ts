@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { StorageUnavailable } from '#broker/ports.ts'
+import { remedies } from '#control/health.ts'
 import { refusal } from '#domain/refusal.ts'
 import { type Plane, problem, startPlane } from './plane.ts'
 
@@ -21,9 +23,20 @@ test('readyz answers 503 with the name of the part that does not work', async ()
   plane.control.unready = async () => 'storage'
   const response = await plane.fetch('/readyz')
   expect(response.status).toBe(503)
-  expect(await problem(response)).toMatchObject({ code: 'not_ready', detail: expect.stringContaining('storage') })
+  const detail = expect.stringMatching(/^The broker is not ready: storage\. /)
+  expect(await problem(response)).toMatchObject({ code: 'not_ready', detail })
   expect((await plane.fetch('/healthz')).status).toBe(200)
 })
+
+test.each(Object.entries(remedies))(
+  'readyz says what to do about %s, and the documentation, too',
+  async (part, remedy) => {
+    plane.control.unready = async () => part as keyof typeof remedies
+    expect((await problem(await plane.fetch('/readyz'))).detail).toBe(`The broker is not ready: ${part}. ${remedy}`)
+    expect(readFileSync('docs/operations.md', 'utf8')).toContain(`| \`${part}\` | `)
+    expect(readFileSync('docs/api.md', 'utf8')).toMatch(new RegExp(`names the part: .*\`${part}\``))
+  },
+)
 
 test('a broker that stops mints no more, and still revokes', async () => {
   const { id, key } = await plane.minted()
