@@ -53,18 +53,26 @@ test('a folder in which everyone may replace files is refused', async () => {
 
 test('a path that cannot be made is refused', async () => {
   writeFileSync(join(folder, 'data'), '')
-  await expect(openSqliteLedger({ path })).rejects.toMatchObject(unavailable)
+  const message = expect.stringMatching(/data\/till\.db .* See that .*\/data is a folder .* storage:\.$/)
+  await expect(openSqliteLedger({ path })).rejects.toMatchObject({ ...unavailable, message })
 })
 
-test.each<[string, (file: string) => void]>([
-  ['no database', (file) => writeFileSync(file, 'x'.repeat(10_000), { mode: 0o600 })],
-  ["another program's database", (file) => change(file, 'CREATE TABLE t (a)')],
-  ["a newer Till's", (file) => change(file, 'PRAGMA application_id = 0x54494c4c; PRAGMA user_version = 999')],
-])('a file that is %s is refused and left as it was', async (_, make) => {
+test.each<[string, RegExp, (file: string) => void]>([
+  ['no database', /put a backup back/, (file) => writeFileSync(file, 'x'.repeat(10_000), { mode: 0o600 })],
+  ["another program's database", /Name the file .* in storage:/, (file) => change(file, 'CREATE TABLE t (a)')],
+  [
+    "a newer Till's",
+    /Update Till\.$/,
+    (file) => change(file, 'PRAGMA application_id = 0x54494c4c; PRAGMA user_version = 999'),
+  ],
+])('a file that is %s is refused by its name, with what to do, and left as it was', async (_, remedy, make) => {
   mkdirSync(join(folder, 'data'), { mode: 0o700 })
   make(path)
   chmodSync(path, 0o600)
-  await expect(openSqliteLedger({ path })).rejects.toMatchObject(unavailable)
+  const { name, message }: Error = await openSqliteLedger({ path }).catch((error) => error)
+  expect(name).toBe('StorageUnavailable')
+  expect(message).toContain(`Cannot open the ledger ${path}: `)
+  expect(message).toMatch(remedy)
 })
 
 test('settings are read back: full flushes, a write-ahead log, foreign keys', async () => {

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { StorageUnavailable } from '#broker/ports.ts'
+import { faultOf } from './faults.ts'
 import { flushFolder } from './file.ts'
 import { migrate } from './migrate.ts'
 
@@ -37,7 +38,7 @@ export function openDatabase(path: string, busyTimeout: number): DatabaseSync {
             'Put the file on a local disk; network file systems cannot hold it.',
         )
     }
-    migrate(database)
+    migrate(database, path)
     // SQLite flushes the name of its log, too, but takes no notice when that fails.
     flushFolder(dirname(path))
     return database
@@ -45,6 +46,24 @@ export function openDatabase(path: string, busyTimeout: number): DatabaseSync {
     if (database?.isOpen) database.close()
     if (cause instanceof StorageUnavailable) throw cause
     const why = cause instanceof Error ? cause.message : String(cause)
-    throw new StorageUnavailable(`Cannot open the ledger ${path}: ${why}.`, { cause })
+    throw new StorageUnavailable(`Cannot open the ledger ${path}: ${why}. ${remedyFor(faultOf(cause).name)}`, { cause })
+  }
+}
+
+/** Never a new file in place of one that is there: it would have forgotten what was spent. */
+function remedyFor(fault: string): string {
+  switch (fault) {
+    case 'SQLITE_NOTADB':
+    case 'SQLITE_CORRUPT':
+      return 'Name the file of the ledger in storage:, or put a backup back as docs/storage.md says.'
+    case 'SQLITE_CANTOPEN':
+    case 'SQLITE_READONLY':
+      return 'Let the user that runs the broker read and write the file and its folder.'
+    case 'SQLITE_BUSY':
+      return 'End the other process that writes to it.'
+    case 'SQLITE_FULL':
+      return 'Make room on its disk.'
+    default:
+      return 'Look at its disk; docs/storage.md says what can be done about faults.'
   }
 }

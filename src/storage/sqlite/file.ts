@@ -18,9 +18,10 @@ export function preparePrivateFile(path: string): void {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     createFile(path, folder)
   } catch (cause) {
-    throw new StorageUnavailable(`Cannot open the ledger: ${path} cannot be created or opened (${codeOf(cause)}).`, {
-      cause,
-    })
+    throw new StorageUnavailable(
+      `Cannot open the ledger: ${path} cannot be created or opened (${codeOf(cause)}). See that ${folder} is a folder with room in which the user that runs the broker may write, or name another place in storage:.`,
+      { cause },
+    )
   }
   // Windows tells nothing with these bits.
   if (process.platform === 'win32') return

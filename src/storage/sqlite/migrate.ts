@@ -10,19 +10,20 @@ const APPLICATION_ID = 0x54494c4c
  * Applies the migrations that the file has not seen, in the order of their numbers, all of them or none. Processes that
  * start together wait for each other.
  *
+ * @param path of the file, for what is said to the operator
  * @throws {StorageUnavailable} when the file is another program's, or a newer Till's
  */
-export function migrate(database: DatabaseSync): void {
+export function migrate(database: DatabaseSync, path: string): void {
   const migrations = readdirSync(FOLDER)
     .filter((file) => /^\d{4}-.+\.sql$/.test(file))
     .sort()
   database.exec('BEGIN IMMEDIATE')
   try {
     const applied = pragma(database, 'user_version')
-    refuseForeign(database, applied)
+    refuseForeign(database, applied, path)
     if (applied > migrations.length)
       throw new StorageUnavailable(
-        `Cannot open the ledger: a newer Till has written it (migration ${applied}, this one knows ${migrations.length}). Update Till.`,
+        `Cannot open the ledger ${path}: a newer Till has written it (migration ${applied}, this one knows ${migrations.length}). Update Till.`,
       )
     for (const file of migrations.slice(applied)) database.exec(readFileSync(new URL(file, FOLDER), 'utf8'))
     if (applied < migrations.length) {
@@ -36,10 +37,12 @@ export function migrate(database: DatabaseSync): void {
   }
 }
 
-function refuseForeign(database: DatabaseSync, applied: number): void {
+function refuseForeign(database: DatabaseSync, applied: number, path: string): void {
   const isEmpty = database.prepare('SELECT 1 FROM sqlite_schema').get() === undefined
   if (applied === 0 ? isEmpty : pragma(database, 'application_id') === APPLICATION_ID) return
-  throw new StorageUnavailable('Cannot open the ledger: the file is a database of another program.')
+  throw new StorageUnavailable(
+    `Cannot open the ledger ${path}: it is the database of another program. Name the file of the ledger in storage:; one that is not there is made.`,
+  )
 }
 
 function pragma(database: DatabaseSync, name: 'user_version' | 'application_id'): number {
