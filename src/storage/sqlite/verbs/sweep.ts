@@ -1,6 +1,6 @@
 import type { NumericDate } from '#domain/numeric-date.ts'
 import type { Transaction } from '#storage/sqlite/transaction.ts'
-import { forgetOldRows } from './housekeeping.ts'
+import { forgetOldRows } from './forget-old-rows.ts'
 
 /** How many grants one transaction of the sweep looks at, so that charges need not wait long for it. */
 const SWEEP_ROWS = 500
