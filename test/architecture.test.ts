@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 
-/** Which folder of `src/` may import what: the table of DESIGN, each library known to one folder. */
+/** Which folder of `src/` may import what: the table of docs/architecture.md, and each folder's libraries. */
 const table: Record<string, readonly string[]> = {
   domain: [],
   wire: ['#domain'],
@@ -11,7 +11,6 @@ const table: Record<string, readonly string[]> = {
   crypto: ['#broker/ports.ts', '#domain', 'libsodium-wrappers', 'node:'],
   storage: ['#broker/ports.ts', '#domain', 'pg', 'lru-cache', 'node:'],
   audit: ['#broker/ports.ts', '#domain', 'pino', 'node:'],
-  metrics: ['#broker/ports.ts', '#domain', 'prom-client', 'node:'],
   comment: ['#views', '#domain'],
   github: [
     '#broker/ports.ts',
@@ -54,4 +53,25 @@ test('every folder of src stands in the table', () => {
   expect(
     [...new Set(files.map((file) => file.split('/')[0]!))].filter((name) => !(name in table) && !free.includes(name)),
   ).toEqual([])
+})
+
+test('the table of docs/architecture.md is this one', () => {
+  const page = readFileSync('docs/architecture.md', 'utf8').split('## Folders')[1]!.split('\nArrows')[0]!
+  const rows = [...page.matchAll(/^\| ((?:`[\w./]+`(?:, )?)+) \| .* \| (.*?) \|$/gm)].flatMap(([, folders, may]) =>
+    [...folders!.matchAll(/`([\w.]+)\/?`/g)].map(([, folder]) => [folder!, may!.replaceAll('`', '')] as const),
+  )
+  const ours = (entry: string) => (entry.startsWith('#') ? [entry.slice(1)] : [])
+  expect(Object.fromEntries(rows)).toEqual({
+    ...Object.fromEntries(
+      Object.entries(table).map(([folder, entries]) => [folder, entries.flatMap(ours).join(', ') || 'nothing']),
+    ),
+    ...Object.fromEntries(free.map((name) => [name, 'everything'])),
+  })
+})
+
+test('each library is known to one folder, but lru-cache', () => {
+  const libraries = Object.values(table)
+    .flat()
+    .filter((entry) => !entry.startsWith('#') && entry !== 'node:')
+  expect(libraries.filter((entry, index) => libraries.indexOf(entry) !== index)).toEqual(['lru-cache'])
 })
