@@ -19,6 +19,7 @@ import { nginxProvider } from './contenders/nginx-provider.ts'
 import { barChart, lineChart } from './plot.ts'
 import { cpuSeconds, firstLine, killTree, residentMiB, startOn } from './process.ts'
 import { installRivals, rivals } from './rivals.ts'
+import { type Bars, verdict } from './verdict.ts'
 
 const { values } = parseArgs({
   options: {
@@ -61,13 +62,10 @@ interface Slice {
   readonly errors: number
 }
 
-/** The bars of one figure: the least that must be, and what is aimed at. Where less is better they are upper bounds. */
-interface Bar {
+/** A figure and its bars; `null`: what it is compared with did not run. */
+interface Bar extends Bars {
   readonly figure: string
   readonly value: number | null
-  readonly unit: '×' | 'µs'
-  readonly floor: number
-  readonly aim: number
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'till-bench-'))
@@ -308,13 +306,12 @@ function print(contenders: readonly Contender[], bars: readonly Bar[]): void {
     console.log(`| ${cells.join(' | ')} |`)
   }
   console.log('\n| Till | now | floor | aim | |\n|---|---|---|---|---|')
-  for (const { figure, value, unit, floor, aim } of bars) {
+  for (const { figure, value, ...bar } of bars) {
     if (value === null) continue
+    const { unit, floor, aim } = bar
     const text = (number: number) =>
       unit === 'µs' ? `${Math.round(number)} µs` : number === 0 ? '' : number.toFixed(number < 5 ? 2 : 1)
-    const reaches = (bar: number) => (unit === 'µs' ? value <= bar : value >= bar)
-    const verdict = aim === 0 ? '' : reaches(aim) ? 'aim' : reaches(floor) ? 'floor' : 'below'
-    console.log(`| ${figure} | ${text(value)} | ${text(floor)} | ${text(aim)} | ${verdict} |`)
+    console.log(`| ${figure} | ${text(value)} | ${text(floor)} | ${text(aim)} | ${verdict(value, bar)} |`)
   }
 }
 
