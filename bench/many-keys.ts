@@ -82,7 +82,7 @@ async function start(folder: string, keys: number): Promise<Contender> {
 }
 
 /** Mints them as a broker does, only without waiting for the disk. */
-export function mintAll(path: string, keys: number): void {
+function mintAll(path: string, keys: number): void {
   preparePrivateFile(path)
   const store = openStore(openDatabase(path, 0))
   store.database.exec('PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 10000')

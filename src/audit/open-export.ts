@@ -58,7 +58,7 @@ function vouch(witnesses: Map<string, Witness[]>, { chain, seq, hash }: ChainHea
 }
 
 /** What a receipt says of its chain's end; or why it says nothing. */
-export function headOfReceipt(read: ReturnType<VerifySignature>): ChainHead | { readonly reason: string } {
+function headOfReceipt(read: ReturnType<VerifySignature>): ChainHead | { readonly reason: string } {
   if (read.kind === 'unverified') return { reason: read.reason }
   const { key_id: chain, audit } = read.payload as Receipt
   return { chain, seq: audit.events, hash: audit.head }

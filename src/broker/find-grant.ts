@@ -17,10 +17,7 @@ export const KEY_INVALID = refusal(
 )
 
 /** The same for an id that never was and for one that belongs to somebody else. */
-export const NO_SUCH_KEY = refusal(
-  'not_found',
-  'There is no key with this id that belongs to the key or the job that asks.',
-)
+const NO_SUCH_KEY = refusal('not_found', 'There is no key with this id that belongs to the key or the job that asks.')
 
 /** The grant of a key, alive or ended. */
 export async function findByKey(broker: Pick<Ports, 'ledger' | 'digest'>, key: string): Promise<Grant | Refusal> {

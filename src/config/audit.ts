@@ -4,7 +4,7 @@ import { type Place, type Reader, whole } from './place.ts'
 import { type SecretSources, secret } from './secret.ts'
 import { url, wholeNumber } from './values.ts'
 
-export const DEFAULT_CHECKPOINT_SECONDS = 60
+const DEFAULT_CHECKPOINT_SECONDS = 60
 const DAY = 86_400
 
 export const DEFAULT_AUDIT: AuditSettings = { checkpoints: null, everySeconds: DEFAULT_CHECKPOINT_SECONDS }

@@ -3,9 +3,9 @@ import type { ConfigProblem } from '#config.ts'
 import { type OpenFile, Place } from './place.ts'
 
 /** Characters. A configuration is a few thousand. */
-export const MAX_FILE_LENGTH = 1_048_576
+const MAX_FILE_LENGTH = 1_048_576
 /** Aliases multiply what a file says. */
-export const MAX_ALIASES = 100
+const MAX_ALIASES = 100
 
 /**
  * Parses the text of a configuration.

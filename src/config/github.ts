@@ -4,7 +4,7 @@ import { type Reader, whole } from './place.ts'
 import { type SecretSources, secret } from './secret.ts'
 import { url, word } from './values.ts'
 
-export const DEFAULT_API_URL = 'https://api.github.com'
+const DEFAULT_API_URL = 'https://api.github.com'
 
 /** Reads `github:`: a webhook, an App, or both. */
 export function githubFrom(sources: SecretSources): Reader<GitHubSettings> {

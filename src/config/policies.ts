@@ -238,5 +238,5 @@ const limits: Reader<PolicyLimits> = (at) => {
 }
 
 const count = wholeNumber(1, MAX_ACTIVATIONS)
-export const MAX_KEYS_PER_RUN = 1_000_000
-export const MAX_CONCURRENT_REQUESTS = 10_000
+const MAX_KEYS_PER_RUN = 1_000_000
+const MAX_CONCURRENT_REQUESTS = 10_000

@@ -52,7 +52,7 @@ const READ_FAULTS: Readonly<Record<string, string>> = {
 }
 
 /** Characters. */
-export const MAX_CREDENTIAL_LENGTH = 8192
+const MAX_CREDENTIAL_LENGTH = 8192
 
 /**
  * What keeps a credential from standing in a header (RFC 9110, section 5.5); `null` when nothing does. Says nothing of

@@ -13,7 +13,7 @@ export const DEFAULT_ISSUERS: readonly Issuer[] = [
   { url: 'https://token.actions.githubusercontent.com', checkRunId: 'required' },
 ]
 export const DEFAULT_WORKERS = 1
-export const MAX_WORKERS = 64
+const MAX_WORKERS = 64
 
 /** Characters, so that a base URL fits into the answer to a mint. */
 const MAX_PUBLIC_URL_LENGTH = 400

@@ -31,7 +31,7 @@ export function oneOf<const T extends string>(...words: readonly T[]): Reader<T>
 }
 
 /** Entries of any one list. */
-export const MAX_ENTRIES = 256
+const MAX_ENTRIES = 256
 
 /**
  * A list without repetitions, of at least one entry unless `least` is 0.

@@ -57,7 +57,7 @@ export interface TrailVerdict {
   readonly faultyChains: number
 }
 
-export const MOST_FAULTS = 100
+const MOST_FAULTS = 100
 
 /**
  * Verifies a whole trail as a fold. What it keeps does not grow with the events.
