@@ -24223,7 +24223,7 @@ var catalogue = {
     codex: 400,
     title: "The key has expired",
     meaning: "Its time is over, or it was not used for longer than the policy allows (`idle_after`).",
-    remedy: "Mint closer to where the key is used, or ask for longer with the input `expires-in`."
+    remedy: "Mint closer to where the key is used; ask for longer with the input `expires-in`; a longer `idle_after` is for the operator to set in the policy."
   },
   key_revoked: {
     status: 410,

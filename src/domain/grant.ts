@@ -52,7 +52,14 @@ export type DeadReason = 'activations_exhausted' | 'key_expired' | 'key_revoked'
 
 export type Activation =
   | { readonly kind: 'activation'; readonly used: number; readonly limit: number }
-  | { readonly kind: 'refused'; readonly code: DeadReason; readonly used: number; readonly limit: number }
+  | {
+      readonly kind: 'refused'
+      readonly code: DeadReason
+      /** How the key ended; `null`: it lives, and its budget is spent. */
+      readonly ended: EndReason | null
+      readonly used: number
+      readonly limit: number
+    }
 
 const CODE_OF_END: Readonly<Record<EndReason, DeadReason>> = {
   revoked_by_job: 'key_revoked',
@@ -71,7 +78,10 @@ export type GrantLife = Pick<Grant, 'limit' | 'expiresAt' | 'idleAfterSeconds'>
 export function activate(grant: GrantLife, state: GrantState, now: NumericDate): Activation {
   const code = deadReason(grant, state, now)
   const limit = grant.limit
-  if (code) return { kind: 'refused', code, used: state.used, limit }
+  if (code) {
+    const ended = (state.ended ?? naturalEnd(grant, state, now))?.reason ?? null
+    return { kind: 'refused', code, ended, used: state.used, limit }
+  }
   return { kind: 'activation', used: state.used + 1, limit }
 }
 

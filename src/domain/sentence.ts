@@ -1,9 +1,10 @@
 import { recordable } from './audit-event.ts'
-import type { DeadReason, Grant } from './grant.ts'
+import type { DeadReason, EndReason, Grant } from './grant.ts'
 
 /** What the data plane says to people. Each says what happened, with its names and numbers, and what can be done. */
 
 type Holder = Pick<Grant, 'id' | 'policy'>
+type Mortal = Pick<Grant, 'id' | 'policy' | 'limit' | 'idleAfterSeconds'>
 
 interface Asked {
   readonly provider: string
@@ -21,16 +22,25 @@ export const KEY_IN_TARGET =
 export const UPGRADE_REFUSED =
   'A connection cannot be upgraded here: one activation is one HTTP request. Switch WebSockets off in the client; it then uses plain HTTP.'
 
-/** Why a key that is known may not be used any more. */
-export function deadKey(code: DeadReason, grant: Pick<Grant, 'id' | 'limit' | 'policy'>): string {
+/** Why a key that is known may not be used any more; `ended`: how it ended, where that is known. */
+export function deadKey(code: DeadReason, grant: Mortal, ended: EndReason | null): string {
   switch (code) {
     case 'activations_exhausted':
       return `All ${grant.limit} activations of key ${grant.id} are spent (policy "${grant.policy}"). Ask for more with activations:, or raise the policy.`
     case 'key_expired':
-      return `The time of key ${grant.id} is over: it has expired, or was idle for too long (policy "${grant.policy}"). Ask for more with expires-in:, or raise the policy.`
+      return keyExpired(grant, ended)
     case 'key_revoked':
       return `Key ${grant.id} was revoked (policy "${grant.policy}"): its job has ended, or somebody ended it. A new job mints a new key.`
   }
+}
+
+function keyExpired({ id, policy, idleAfterSeconds }: Mortal, ended: EndReason | null): string {
+  const idle = `had no request for ${idleAfterSeconds} s`
+  if (ended === 'idle')
+    return `Key ${id} is over: it ${idle} (policy "${policy}"). Mint it closer to where it is used, or raise idle_after in the policy.`
+  if (ended === 'expired' || idleAfterSeconds === null)
+    return `The time of key ${id} is over: it has expired (policy "${policy}"). Ask for more with expires-in:, or raise the policy.`
+  return `The time of key ${id} is over: it has expired, or ${idle} (policy "${policy}"). Ask for more with expires-in:, or raise expires_in or idle_after in the policy.`
 }
 
 export function outsideScope(holder: Holder, asked: Asked, what: 'provider' | 'route'): string {

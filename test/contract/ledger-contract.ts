@@ -350,6 +350,7 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
         expect(await ledger.charge(grant, aRequest(), T0)).toEqual({
           kind: 'refused',
           code: 'activations_exhausted',
+          ended: null,
           used: 2,
           limit: 2,
         })

@@ -40,7 +40,15 @@ describe('activate()', () => {
     ['idle', 'key_expired'],
     ['exhausted', 'activations_exhausted'],
   ])('after the end %s it refuses with %s, whatever is left', (reason, code) => {
-    expect(activate(aGrant(), aState({ ended: { at: 1400, reason } }), 1500)).toMatchObject({ kind: 'refused', code })
+    const refused = activate(aGrant(), aState({ ended: { at: 1400, reason } }), 1500)
+    expect(refused).toMatchObject({ kind: 'refused', code, ended: reason })
+  })
+
+  test('it tells how time alone has ended a key, and of no end while only the budget is spent', () => {
+    const grant = aGrant({ idleAfterSeconds: 100 })
+    expect(activate(grant, aState({ activeAt: 1450 }), 1600)).toMatchObject({ ended: 'idle' })
+    expect(activate(grant, aState({ activeAt: 1950 }), 2000)).toMatchObject({ ended: 'expired' })
+    expect(activate(grant, aState({ activeAt: 1450, used: 3 }), 1500)).toMatchObject({ ended: null })
   })
 })
 

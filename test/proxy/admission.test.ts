@@ -212,6 +212,20 @@ test('T30: an expired key, an idle key and a revoked key are refused with 410, o
   expect(sent()).toBe(0)
 })
 
+test('a key that idled away is told of idle_after, and one that expired of expires-in', async () => {
+  const expired = await till.mint({ expiresAt: till.now + 10, idleAfterSeconds: 100 })
+  const idle = await till.mint({ idleAfterSeconds: 5 })
+  till.now += 20
+  for (const [{ auth }, remedy, other] of [
+    [expired, 'expires-in:', 'idle_after'],
+    [idle, 'raise idle_after', 'expires-in:'],
+  ] as const) {
+    const { message } = (await post(auth)).json()
+    expect(message).toContain(remedy)
+    expect(message).not.toContain(other)
+  }
+})
+
 test('the very request that finds its key expired gets the numbers of the key, on free routes too', async () => {
   for (const line of ['POST /proxy/api/v1/responses', 'GET /proxy/api/v1/models']) {
     const { auth } = await till.mint({ limit: 7, expiresAt: till.now + 1 })
