@@ -17,7 +17,7 @@ import { startWorkers } from './serve/workers.ts'
 
 export { exportChain, exportTrail } from '#audit/export-trail.ts'
 export { operatorLog } from '#audit/log.ts'
-export { makeCheckpoint } from '#audit/make-checkpoint.ts'
+export { checkpointOf, makeCheckpoint } from '#audit/make-checkpoint.ts'
 export { openExport } from '#audit/open-export.ts'
 export { receiptOfChain } from '#audit/receipt-of-chain.ts'
 export { type TrailReport, type VerifySignature, verifyTrail } from '#audit/verify-trail.ts'

@@ -30,6 +30,8 @@ beforeAll(async () => {
   denyId = /d_[0-9A-Za-z]+/.exec(String((error as MintFailed).problem['detail']))![0]
   answer = JSON.stringify(await till.revoke(minted))
   writeFileSync(join(folder, 'answer.json'), answer)
+  writeFileSync(join(folder, 'receipt.jws'), `${JSON.parse(answer).jws}\n`)
+  writeFileSync(join(folder, 'empty.jws'), '\n')
   writeFileSync(join(folder, 'jwks.json'), await (await till.fetch('/.well-known/jwks.json')).text())
   for (const [name, args] of [
     ['all.jsonl', []],
@@ -124,6 +126,16 @@ test('audit verify --export --checkpoint finds an export of an earlier moment', 
   expect(stdout).toContain(`checkpoint ${seq}, which was shipped`)
 })
 
+test('audit verify --checkpoint finds a checkpoint that was changed among those that were shipped', async () => {
+  const shipped = readFileSync(join(folder, 'checkpoints.jws'), 'utf8').trimEnd().split('\n')
+  const [head, payload, signature] = shipped[0]!.split('.')
+  const lines = [`${head}.${payload!.slice(1)}.${signature}`, ...shipped]
+  writeFileSync(join(folder, 'changed.jws'), `${lines.join('\n')}\n`)
+  const { status, stdout } = await run('audit', 'verify', '--checkpoint', 'changed.jws')
+  expect(status).toBe(1)
+  expect(stdout).toContain('expected a shipped checkpoint that this broker signed')
+})
+
 test('audit verify --export with the keys of another broker: status 1', async () => {
   const keys = JSON.parse(readFileSync(join(folder, 'jwks.json'), 'utf8'))
   keys.keys[0].x = Buffer.alloc(32, 7).toString('base64url')
@@ -146,7 +158,6 @@ test.each([
   [['receipt', 'verify', 'receipt.jws', '--broker', 'URL', '--audit', 'all.jsonl']],
   [['receipt', 'verify', 'answer.json']],
 ])('till %j verifies', async (args) => {
-  writeFileSync(join(folder, 'receipt.jws'), `${JSON.parse(answer).jws}\n`)
   const { status, stdout, stderr } = await run(...args.map((arg) => (arg === 'URL' ? till.url : arg)))
   expect(stderr).toBe('')
   expect(status).toBe(0)
@@ -200,6 +211,10 @@ test.each([
   [['audit', 'verify', '--key', 'k_0000000000000000000000'], 1],
   [['audit', 'verify', '--export', 'nothing.jsonl', '--jwks', 'jwks.json'], 1],
   [['audit', 'verify', '--export', 'all.jsonl', '--jwks', 'answer.json'], 1],
+  [['audit', 'verify', '--checkpoint', 'till.yaml'], 1],
+  [['audit', 'verify', '--checkpoint', 'receipt.jws'], 1],
+  [['audit', 'verify', '--checkpoint', 'empty.jws'], 1],
+  [['audit', 'verify', '--export', 'all.jsonl', '--jwks', 'jwks.json', '--checkpoint', 'jwks.json'], 1],
   [['audit', 'export', '--key', 'k_0000000000000000000000'], 1],
   [['audit', 'tail', '-n', 'many'], 2],
   [['receipt', 'verify', 'nothing.jws'], 1],

@@ -50,10 +50,11 @@ async function verifyStore(
 ): Promise<TrailReport> {
   if (key !== undefined && !(await ledger.findById(key)))
     throw new Failure(`Cannot verify key ${key}: this ledger has none with that id.`)
+  const known = await knownCheckpoints(checkpoint)
   const { verifyTrail } = await import('#serve.ts')
   const trail = await ledger.openTrail()
   try {
-    return await verifyTrail(trail, signatures, { known: knownCheckpoints(checkpoint), ...(key && { chain: key }) })
+    return await verifyTrail(trail, signatures, { known, ...(key && { chain: key }) })
   } finally {
     await trail.close()
   }
@@ -64,10 +65,11 @@ async function verifyExport(
   signatures: VerifySignature,
   { key, checkpoint }: VerifyOptions,
 ): Promise<TrailReport> {
+  const known = await knownCheckpoints(checkpoint)
   const { openExport, verifyTrail } = await import('#serve.ts')
   try {
     const trail = await openExport(file, signatures)
-    const options = { known: knownCheckpoints(checkpoint), isCopy: true, ...(key && { chain: key }) }
+    const options = { known, isCopy: true, ...(key && { chain: key }) }
     const report = await verifyTrail(trail, signatures, options)
     return { ...report, faults: [...trail.faults, ...report.faults] }
   } catch (error) {
@@ -76,12 +78,20 @@ async function verifyExport(
   }
 }
 
-function knownCheckpoints(file: string | undefined): string[] {
+/**
+ * The lines of a file of checkpoints. One that holds something else besides was changed, and is for the verifier to judge.
+ *
+ * @throws {Failure} when there is no checkpoint in it: it is another file
+ */
+async function knownCheckpoints(file: string | undefined): Promise<string[]> {
   if (file === undefined) return []
+  const { checkpointOf } = await import('#serve.ts')
   const lines = readText(file)
     .split('\n')
     .map((line) => line.trim())
-  return lines.filter((line) => line !== '')
+    .filter((line) => line !== '')
+  if (lines.some((line) => checkpointOf(line) !== null)) return lines
+  throw new Failure(`Cannot use ${file}: expected checkpoints, one JWS a line, as the broker ships them.`)
 }
 
 function reportText(report: TrailReport, seconds: number): string {
