@@ -1,5 +1,4 @@
-import type { Clock, Ledger, Log, SignedCheckpoint, Signer } from '#broker/ports.ts'
-import { reasonOf } from '#broker/reason.ts'
+import { type Clock, type Ledger, type Log, reasonOf, type SignedCheckpoint, type Signer } from '#broker/ports.ts'
 import { type CheckpointSink, ShippingFailed } from './checkpoint-sink.ts'
 import { checkpointOf, makeCheckpoint } from './make-checkpoint.ts'
 

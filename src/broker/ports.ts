@@ -267,6 +267,12 @@ export class StorageUnavailable extends Error {
   override readonly name = 'StorageUnavailable'
 }
 
+/** What the operator's log says of a fault: the sentence of the ledger; else only a class, since a text may hold anything. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof StorageUnavailable) return error.message
+  return error instanceof Error ? error.name : typeof error
+}
+
 /** All of them. A verb names those it needs. */
 export interface Ports {
   readonly ledger: Ledger

@@ -1,7 +1,6 @@
 import type { AuditFact } from '#domain/audit-event.ts'
 import type { Grant } from '#domain/grant.ts'
-import type { Clock, Ledger, Log } from './ports.ts'
-import { reasonOf } from './reason.ts'
+import { type Clock, type Ledger, type Log, reasonOf } from './ports.ts'
 
 type Recordable = Extract<AuditFact, { type: 'request.finished' | 'request.refused' }>
 

@@ -1,7 +1,6 @@
 import type { CheckpointSink } from '#audit/checkpoint-sink.ts'
 import { startCheckpoints } from '#audit/checkpoints.ts'
-import type { Ledger, Log, Signer } from '#broker/ports.ts'
-import { reasonOf } from '#broker/reason.ts'
+import { type Ledger, type Log, reasonOf, type Signer } from '#broker/ports.ts'
 import type { Config } from '#config.ts'
 import { every } from './every.ts'
 import type { SteadyClock } from './steady-clock.ts'
