@@ -148,7 +148,7 @@ test('T20: what leaves with each piece is what is told by looking at every place
       const one = redactor(credential)
       const out = pieces.map((piece) => one.push(Buffer.from(piece, 'latin1')).toString('latin1'))
       out.push(one.end().toString('latin1'))
-      const filler = [...'*#~x'].find((character) => !credential.includes(character))!
+      const filler = [...'*#~x'].find((character) => !credential.includes(character)) ?? '*'
       expect(out).toEqual(leaving(pieces, forms, filler))
       expect(one.isIn(text)).toBe(forms.some((form) => text.includes(form)))
     }),
