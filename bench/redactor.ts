@@ -1,14 +1,14 @@
 /**
- * `node bench/redactor.ts`: how fast the credential is looked for, in MB a second of one core: by what the answer holds
- * and how it comes. The floor is 200 for answers that providers give, in pieces of 1 KB and more.
+ * `node bench/redactor.ts [credential]`: how fast the credential is looked for, in MB a second of one core: by what the
+ * answer holds and how it comes. The floor is 200 for answers that providers give, in pieces of 1 KB and more.
  */
 import { credentialForms } from '#domain/credential-forms.ts'
 import { redactors } from '#proxy/redactor.ts'
 
 const FLOOR = 200
 const SECONDS = 1
-// With characters that encodings change, so that it has all the forms there are.
-const CREDENTIAL = 'sk-proj-Zq8/xY+3_vB5nM7wK2"pL9aQ4rT6uI8oP1sD3fG5hJ7kL0zX'
+// With characters that encodings change, so that it has more forms than what providers give out.
+const CREDENTIAL = process.argv[2] ?? 'sk-proj-Zq8/xY+3_vB5nM7wK2"pL9aQ4rT6uI8oP1sD3fG5hJ7kL0zX'
 const provider = { name: 'openai', header: { name: 'authorization', before: 'Bearer ', after: '' } }
 const SIZE = 4 * 1_048_576
 

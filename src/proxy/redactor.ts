@@ -39,14 +39,15 @@ export function redactors(): RedactorFor {
 interface Automaton {
   /** Byte → column; column 0 is every byte that is in no form. */
   readonly column: Uint8Array
-  /** Where a row starts, and a column → where the next row starts, or its complement when a form ends there. */
+  /**
+   * Where a row starts, and a column → where the next row starts, or its complement when a form ends there. Row 0 has
+   * matched nothing.
+   */
   readonly next: Int32Array
-  /** Rows start at their number shifted by this. Row 0 has matched nothing. */
-  readonly shift: number
-  /** Number of a row → length of the longest form that ends there. */
-  readonly found: Uint32Array
-  /** Number of a row → how many of the last bytes can still become a form. */
-  readonly open: Uint32Array
+  /** Where a row starts, and this → in `next`: how many of the last bytes can still become a form. */
+  readonly open: number
+  /** Where a row starts, and this → in `next`: length of the longest form that ends there. */
+  readonly found: number
   /** From the first byte of the window to its last. */
   readonly reach: number
   /** The last two bytes of the window → how many places, from its first on, no form can begin at. At most `reach`. */
@@ -65,7 +66,7 @@ class StreamingRedactor implements Redactor {
   }
 
   push(chunk: Buffer): Buffer {
-    const { column, next, shift, found, open, reach, skip, filler } = this.#automaton
+    const { column, next, found, open, reach, skip, filler } = this.#automaton
     const from = this.#held.length
     const bytes = from === 0 ? chunk : Buffer.concat([this.#held, chunk])
     const last = bytes.length - 1
@@ -81,11 +82,11 @@ class StreamingRedactor implements Redactor {
       row = next[row + column[bytes[i]!]!]!
       if (row < 0) {
         row = ~row
-        bytes.fill(filler, i + 1 - found[row >> shift]!, i + 1)
+        bytes.fill(filler, i + 1 - next[row + found]!, i + 1)
       }
     }
     this.#row = row
-    const held = open[row >> shift]!
+    const held = next[row + open]!
     this.#held = held === 0 ? EMPTY : Buffer.from(bytes.subarray(bytes.length - held))
     return held === 0 ? bytes : bytes.subarray(0, bytes.length - held)
   }
@@ -138,50 +139,54 @@ function compile(forms: readonly string[]): Automaton {
       skip[bytes] = Math.min(skip[bytes]!, reach - 1 - i)
     }
   }
-  const shift = 32 - Math.clz32(columns - 1)
-  const next = new Int32Array(most << shift)
+
+  // The tree of the forms: the children of a row are its youngest and that one's elder siblings.
+  const youngest = new Uint32Array(most)
+  const elder = new Uint32Array(most)
+  const by = new Uint8Array(most)
   const found = new Uint32Array(most)
   const depth = new Uint32Array(most)
-  const isLeaf = new Uint8Array(most).fill(1)
-
   let rows = 1
   for (const form of forms) {
     let row = 0
     for (let i = 0; i < form.length; i++) {
-      const cell = (row << shift) + column[form.charCodeAt(i)]!
-      if (next[cell] === 0) {
-        isLeaf[row] = 0
-        depth[rows] = i + 1
-        next[cell] = rows++
+      const c = column[form.charCodeAt(i)]!
+      let child = youngest[row]!
+      while (child !== 0 && by[child] !== c) child = elder[child]!
+      if (child === 0) {
+        child = rows++
+        by[child] = c
+        depth[child] = i + 1
+        elder[child] = youngest[row]!
+        youngest[row] = child
       }
-      row = next[cell]!
+      row = child
     }
     found[row] = form.length
   }
 
-  // Breadth first. A row holds children only until its turn comes; the row to fall back to had its turn before.
+  // Breadth first, so that the row to fall back to is whole: a row is that one's, but for its own children.
+  const width = columns + 2
+  const open = columns
+  const next = new Int32Array(rows * width)
   const fallback = new Uint32Array(rows)
-  const open = new Uint32Array(rows)
-  const queue = [0]
-  for (let at = 0; at < queue.length; at++) {
+  const queue = new Uint32Array(rows)
+  for (let at = 0, queued = 1; at < rows; at++) {
     const row = queue[at]!
-    const back = fallback[row]!
-    found[row] ||= found[back]!
-    open[row] = isLeaf[row] ? open[back]! : depth[row]!
-    for (let c = 0; c < columns; c++) {
-      const cell = (row << shift) + c
-      const around = row === 0 ? 0 : next[(back << shift) + c]!
-      const child = next[cell]!
-      if (child !== 0) {
-        fallback[child] = around
-        queue.push(child)
-      } else next[cell] = around
+    const start = row * width
+    const back = fallback[row]! * width
+    next.copyWithin(start, back, back + width)
+    if (youngest[row] !== 0) next[start + open] = depth[row]!
+    next[start + open + 1] = found[row]!
+    for (let child = youngest[row]!; child !== 0; child = elder[child]!) {
+      const cell = start + by[child]!
+      const around = next[cell]!
+      fallback[child] = (around < 0 ? ~around : around) / width
+      found[child] ||= found[fallback[child]!]!
+      next[cell] = found[child] === 0 ? child * width : ~(child * width)
+      queue[queued++] = child
     }
   }
-  for (let cell = 0; cell < next.length; cell++) {
-    const row = next[cell]!
-    next[cell] = found[row] === 0 ? row << shift : ~(row << shift)
-  }
   const filler = [...FILLERS].find((one) => !forms[0]?.includes(one)) ?? FILLERS
-  return { column, next, shift, found, open, reach, skip, filler: filler.charCodeAt(0) }
+  return { column, next, open, found: open + 1, reach, skip, filler: filler.charCodeAt(0) }
 }
