@@ -1,8 +1,9 @@
+import { escaped, JSON_ESCAPERS, MARKUP_ESCAPERS, NOTATIONS, SCRIPT_ESCAPERS, URL_ESCAPERS } from './escapers.ts'
 import type { CredentialHeader } from './provider.ts'
 
 /**
  * Every text under which a credential is to be known again: as it is, in base64 at each of its three shifts, in
- * base64url, in hex, percent-encoded, and escaped for JSON or HTML.
+ * base64url, in hex, and as each of the escapers writes it, for JSON also within JSON.
  *
  * @param credential printable, for it fits into a header
  * @returns each once
@@ -38,28 +39,18 @@ function* encodings(secret: string): Generator<string> {
     yield base64
     yield base64.replaceAll('+', '-').replaceAll('/', '_')
   }
-  yield eachByte(secret, '', lower)
-  yield eachByte(secret, '', upper)
-  for (const kept of [NOTHING, ...KEPT_IN_URLS])
-    for (const digits of [lower, upper])
-      yield [...secret].map((one) => (kept.test(one) ? one : eachByte(one, '%', digits))).join('')
-  const json = JSON.stringify(secret).slice(1, -1)
-  yield json
-  yield json.replaceAll('/', '\\/')
-  yield eachByte(secret, '\\u00', lower)
-  yield eachByte(secret, '\\u00', upper)
-  yield secret.replaceAll(/[&<>"']/g, (character) => HTML[character]!)
+  const hex = Array.from(secret, (character) => character.charCodeAt(0).toString(16).padStart(2, '0')).join('')
+  yield hex
+  yield hex.toUpperCase()
+  for (const notation of NOTATIONS) yield Array.from(secret, notation).join('')
+  for (const escaper of Object.values(JSON_ESCAPERS)) {
+    const once = escaped(secret, escaper)
+    yield once
+    yield escaped(once, escaper)
+  }
+  for (const escapers of [SCRIPT_ESCAPERS, MARKUP_ESCAPERS, URL_ESCAPERS])
+    for (const escaper of Object.values(escapers)) yield escaped(secret, escaper)
 }
-
-const NOTHING = /[^\s\S]/
-/** RFC 3986, `encodeURIComponent`, HTML forms, and `encodeURI`. */
-const KEPT_IN_URLS = [
-  /[A-Za-z0-9\-._~]/,
-  /[A-Za-z0-9\-._~!*'()]/,
-  /[A-Za-z0-9\-._*]/,
-  /[A-Za-z0-9\-._~!*'();,/?:@&=+$#]/,
-]
-const HTML: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
 
 /** The digits of base64 that the secret alone decides when `shift` bytes of something else stand before it. */
 function base64Within(secret: string, shift: number): string {
@@ -68,15 +59,6 @@ function base64Within(secret: string, shift: number): string {
   const last = Math.floor(((shift + secret.length) * 8) / 6)
   return digits.slice(first, last)
 }
-
-function eachByte(secret: string, before: string, digits: (hex: string) => string): string {
-  let text = ''
-  for (const character of secret) text += before + digits(character.charCodeAt(0).toString(16).padStart(2, '0'))
-  return text
-}
-
-const lower = (hex: string) => hex
-const upper = (hex: string) => hex.toUpperCase()
 
 function fromBase64(text: string): string | null {
   try {
