@@ -2,15 +2,23 @@ import type { CheckpointSink } from '#audit/checkpoint-sink.ts'
 import { rollback } from '#audit/rollback.ts'
 import type { Ledger, Signer } from '#broker/ports.ts'
 import { verifyJws } from '#crypto/verify-receipt.ts'
+import type { AuditEvent } from '#domain/audit-event.ts'
 import { StartError } from './start-error.ts'
 
 /** How far the clock may stand behind what is on record. Seconds. */
 const CLOCK_LEEWAY = 5
 
+/** Events that are looked at: the last may have the instant of an expiry that was seen late. */
+const LAST_EVENTS = 64
+
 /** A clock that was set back would let ended keys live again (SECURITY, T35). */
 export async function clockIsNotBehind(ledger: Ledger, now: number): Promise<void> {
   const [newest] = await ledger.list({ now, most: 1 })
-  const recorded = newest ? Math.max(newest.grant.mintedAt, newest.state.activeAt) : 0
+  const events = await ledger.newEvents(null, LAST_EVENTS)
+  const recorded = Math.max(
+    newest?.state.activeAt ?? 0,
+    ...events.map(({ text }) => (JSON.parse(text) as AuditEvent).at),
+  )
   if (recorded <= now + CLOCK_LEEWAY) return
   throw new StartError(
     `Cannot start: the clock says ${instant(now)}, and a key was used at ${instant(recorded)}. Set the clock right.`,

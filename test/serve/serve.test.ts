@@ -1,13 +1,17 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
-import { chmodSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { compactVerify, createRemoteJWKSet } from 'jose'
 import { afterEach, expect, test } from 'vitest'
 import { credentialRecord } from '#crypto/stored-credentials.ts'
+import { clockIsNotBehind } from '#serve/self-checks.ts'
 import { openLedger, StartError } from '#serve.ts'
+import { openSqliteLedger } from '#storage/sqlite-ledger.ts'
+import { aRequest, minted, T0 } from '#test/contract/mint-entry.ts'
 import type { Till } from '#test/support/start-till.ts'
 import type { MintAnswer } from '#wire/mint.ts'
 import type { ReceiptAnswer } from '#wire/receipt.ts'
@@ -227,6 +231,19 @@ test('StartError when the clock stands before the last use of a key', async () =
   await mintedAt(url, till)
   await broker.close(0)
   await expect(running.start(beside(till), () => Date.now() / 1000 - 3600)).rejects.toThrow(/clock/)
+})
+
+test('… of any key: not only of the one that was minted last', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'till-clock-'))
+  const ledger = await openSqliteLedger({ path: join(folder, 'till.db') })
+  const old = await minted(ledger, { at: T0, expiresIn: 604_800 })
+  await minted(ledger, { at: T0 + 10, expiresIn: 60 })
+  await ledger.charge(old, aRequest(), T0 + 200_000)
+  await ledger.sweep(T0 + 200_001)
+  await expect(clockIsNotBehind(ledger, T0 + 100)).rejects.toThrow(/clock/)
+  await clockIsNotBehind(ledger, T0 + 200_000)
+  await ledger.close()
+  rmSync(folder, { recursive: true })
 })
 
 test('a start that failed leaves nothing open: the same database starts', async () => {
