@@ -1,5 +1,6 @@
 import { type IncomingMessage, Server, type ServerOptions, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { DataPlane } from './data-plane.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import { type ClientPatience, PlainConnection } from './plain-connection.ts'
@@ -53,6 +54,7 @@ export function publicListener(
     if (socket.writableLength > 0 || socket.timeout !== stall) socket.destroy()
   })
   server.on('upgrade', (request, socket) => dataPlane.upgrade(request, socket))
+  server.on('connect', refuseTunnel)
   return server
 }
 
@@ -105,6 +107,12 @@ class PublicServer extends Server {
 
 const BEAT = LISTENER.connectionsCheckingInterval
 const beats = (milliseconds: number) => Math.ceil(milliseconds / BEAT)
+
+/** With no listener for it Node would close the connection without a word. */
+export function refuseTunnel(_request: IncomingMessage, socket: Duplex): void {
+  socket.on('error', () => {})
+  socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n', () => socket.destroy())
+}
 
 /** A target that does not begin with `/` (absolute form, `*`) is no path of either plane: the data plane refuses it. */
 function isControl({ url = '' }: IncomingMessage): boolean {

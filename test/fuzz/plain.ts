@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, connect } from 'node:net'
 import fc from 'fast-check'
 import type { ClientRequest, ClientResponse } from '#proxy/client.ts'
-import { LISTENER, publicListener } from '#proxy/listener.ts'
+import { LISTENER, publicListener, refuseTunnel } from '#proxy/listener.ts'
 import { type Fuzzer, propertyFuzzer } from './fuzzer.ts'
 import { near } from './mutate.ts'
 import { CORPUS, DICTIONARY } from './requests.ts'
@@ -21,7 +21,7 @@ interface Reader {
 /**
  * T19: our reader of plain requests, with Node's behind it, against Node's alone: the same bytes in the same pieces. Both
  * must read the same requests, and end with the same status. Node's may look at the next request before it answers one,
- * and may give up a head of which ours awaits the rest, by a 400 or none (CONNECT).
+ * and may give up a head of which ours awaits the rest, by a 400.
  */
 export async function plainFuzzer(): Promise<Fuzzer> {
   const [ours, nodes] = [await start(ourServer), await start(nodesServer)]
@@ -65,6 +65,7 @@ const nodesServer = (handle: Handle) =>
       else response.writeHead(417, { connection: 'close' }).end()
     })
     .on('upgrade', refuseUpgrade)
+    .on('connect', refuseTunnel)
 
 function refuseUpgrade(_request: IncomingMessage, socket: NodeJS.WritableStream): void {
   socket.end('HTTP/1.1 426 Upgrade Required\r\nconnection: close\r\n\r\n')

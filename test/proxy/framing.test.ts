@@ -81,8 +81,8 @@ test.each(traps)(
 test('T19: CONNECT gets no tunnel', async () => {
   const connection = await openRaw(till.port)
   connection.write(bytesOf('CONNECT api.openai.com:443', [minted.auth]))
+  expect((await connection.answer()).status).toBe(400)
   await connection.closed
-  expect(connection.received).not.toContain(' 200')
   expect(till.upstream.connections).toBe(0)
 })
 
