@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, closeSync, mkdirSync, openSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -69,10 +69,12 @@ test.each<[string, RegExp, (file: string) => void]>([
   mkdirSync(join(folder, 'data'), { mode: 0o700 })
   make(path)
   chmodSync(path, 0o600)
+  const before = readFileSync(path)
   const { name, message }: Error = await openSqliteLedger({ path }).catch((error) => error)
   expect(name).toBe('StorageUnavailable')
   expect(message).toContain(`Cannot open the ledger ${path}: `)
   expect(message).toMatch(remedy)
+  expect(readFileSync(path).equals(before)).toBe(true)
 })
 
 test('settings are read back: full flushes, a write-ahead log, foreign keys', async () => {

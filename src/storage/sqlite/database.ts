@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { StorageUnavailable } from '#broker/ports.ts'
 import { faultOf } from './faults.ts'
 import { flushFolder } from './file.ts'
-import { migrate } from './migrate.ts'
+import { migrate, refuseForeign } from './migrate.ts'
 
 /** Set when opened, then read back: a build or a file system that answers otherwise does not keep our promises. */
 const SETTINGS: readonly (readonly [name: string, value: string, expected: string | number])[] = [
@@ -29,6 +29,7 @@ export function openDatabase(path: string, busyTimeout: number): DatabaseSync {
   let database: DatabaseSync | undefined
   try {
     database = new DatabaseSync(path, { timeout: busyTimeout })
+    refuseForeign(database, path)
     for (const [name, value, expected] of SETTINGS) {
       database.exec(`PRAGMA ${name} = ${value}`)
       const actual = Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0]

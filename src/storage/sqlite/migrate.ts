@@ -7,6 +7,22 @@ const FOLDER = new URL('../migrations/sqlite/', import.meta.url)
 const APPLICATION_ID = 0x54494c4c
 
 /**
+ * Looks whose the file is before anything of it is changed, its journal mode included.
+ *
+ * @param path of the file, for what is said to the operator
+ * @throws {StorageUnavailable} when the file is another program's, or a newer Till's
+ */
+export function refuseForeign(database: DatabaseSync, path: string): void {
+  // Of one moment: another process may be making its tables.
+  database.exec('BEGIN')
+  try {
+    appliedMigrations(database, path)
+  } finally {
+    if (database.isTransaction) database.exec('ROLLBACK')
+  }
+}
+
+/**
  * Applies the migrations that the file has not seen, in the order of their numbers, all of them or none. Processes that
  * start together wait for each other.
  *
@@ -14,17 +30,10 @@ const APPLICATION_ID = 0x54494c4c
  * @throws {StorageUnavailable} when the file is another program's, or a newer Till's
  */
 export function migrate(database: DatabaseSync, path: string): void {
-  const migrations = readdirSync(FOLDER)
-    .filter((file) => /^\d{4}-.+\.sql$/.test(file))
-    .sort()
+  const migrations = knownMigrations()
   database.exec('BEGIN IMMEDIATE')
   try {
-    const applied = pragma(database, 'user_version')
-    refuseForeign(database, applied, path)
-    if (applied > migrations.length)
-      throw new StorageUnavailable(
-        `Cannot open the ledger ${path}: a newer Till has written it (migration ${applied}, this one knows ${migrations.length}). Update Till.`,
-      )
+    const applied = appliedMigrations(database, path)
     for (const file of migrations.slice(applied)) database.exec(readFileSync(new URL(file, FOLDER), 'utf8'))
     if (applied < migrations.length) {
       database.exec(`PRAGMA application_id = ${APPLICATION_ID}`)
@@ -37,12 +46,25 @@ export function migrate(database: DatabaseSync, path: string): void {
   }
 }
 
-function refuseForeign(database: DatabaseSync, applied: number, path: string): void {
+function knownMigrations(): readonly string[] {
+  return readdirSync(FOLDER)
+    .filter((file) => /^\d{4}-.+\.sql$/.test(file))
+    .sort()
+}
+
+function appliedMigrations(database: DatabaseSync, path: string): number {
+  const applied = pragma(database, 'user_version')
   const isEmpty = database.prepare('SELECT 1 FROM sqlite_schema').get() === undefined
-  if (applied === 0 ? isEmpty : pragma(database, 'application_id') === APPLICATION_ID) return
-  throw new StorageUnavailable(
-    `Cannot open the ledger ${path}: it is the database of another program. Name the file of the ledger in storage:; one that is not there is made.`,
-  )
+  if (applied === 0 ? !isEmpty : pragma(database, 'application_id') !== APPLICATION_ID)
+    throw new StorageUnavailable(
+      `Cannot open the ledger ${path}: it is the database of another program. Name the file of the ledger in storage:; one that is not there is made.`,
+    )
+  const known = knownMigrations().length
+  if (applied > known)
+    throw new StorageUnavailable(
+      `Cannot open the ledger ${path}: a newer Till has written it (migration ${applied}, this one knows ${known}). Update Till.`,
+    )
+  return applied
 }
 
 function pragma(database: DatabaseSync, name: 'user_version' | 'application_id'): number {
