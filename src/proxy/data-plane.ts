@@ -129,11 +129,11 @@ async function spend(plane: Plane, exchange: Exchange, { admitted, record }: Out
   const { grant, isFree } = admitted
   const now = plane.clock()
   if (isFree) {
-    const { dead } = await exchange.hear(admitFree(plane, grant, now))
+    const { dead, ended } = await exchange.hear(admitFree(plane, grant, now))
     const wait = dead ? 0 : plane.freeRate.wait(grant.id, now)
     if (dead || wait > 0) {
       const why = dead
-        ? deadKey(dead, grant)
+        ? deadKey(dead, grant, ended?.reason)
         : refusal('limit_exceeded', say.tooManyFree(grant, plane.limits.freePerMinute, wait), wait)
       await refuse(plane, exchange, why)
       return false
@@ -158,8 +158,8 @@ async function spend(plane: Plane, exchange: Exchange, { admitted, record }: Out
 
 async function admitFree(plane: Plane, grant: Grant, now: NumericDate) {
   const dead = await plane.ledger.admitFree(grant, now)
-  const { used } = await plane.ledger.state(grant, now)
-  return { dead, used }
+  const { used, ended } = await plane.ledger.state(grant, now)
+  return { dead, used, ended }
 }
 
 /** From here on its end is put on record, whatever it is. */
