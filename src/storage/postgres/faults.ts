@@ -36,8 +36,13 @@ export function isFaultOfCall(error: unknown): boolean {
 /** For the operator: nothing of a statement, its values or the address. */
 export function nameOfFault(error: unknown): string {
   if (error instanceof DatabaseError) return `PostgreSQL error ${error.code ?? 'unknown'}`
-  if (error instanceof Error && 'code' in error) return `the connection to PostgreSQL failed (${String(error.code)})`
-  return 'the connection to PostgreSQL was lost'
+  if (!(error instanceof Error)) return 'an unknown fault'
+  if ('code' in error) return `the connection to PostgreSQL failed (${String(error.code)})`
+  // How `pg` says it, which gives these no code.
+  if (error.message.startsWith('Connection terminated')) return 'the connection to PostgreSQL was lost'
+  if (/timeout/i.test(error.message)) return 'PostgreSQL did not answer in time'
+  // An error of no class of its own is this folder's; the text of any other may hold anything.
+  return error.constructor === Error ? error.message : error.name
 }
 
 /** Every fault as the ledger tells it. The outcome of what was under way may be unknown: it counts as spent. */

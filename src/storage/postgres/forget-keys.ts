@@ -1,5 +1,5 @@
 import type { NumericDate } from '#domain/numeric-date.ts'
-import { FORGET_EVENTS, FORGET_KEYS, forgottenFact } from '#storage/forget-keys.ts'
+import { FORGET_EVENTS, FORGET_KEYS, forgottenFact } from '#storage/forgotten-keys.ts'
 import { appendToBroker } from './broker-chain.ts'
 import type { Statements } from './transact.ts'
 

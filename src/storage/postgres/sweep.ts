@@ -1,5 +1,5 @@
 import type { NumericDate } from '#domain/numeric-date.ts'
-import { FORGET_ROWS, forgetSql, forgettable } from '#storage/forgettable.ts'
+import { FORGET_ROWS, forgetSql, forgettable } from '#storage/old-rows.ts'
 import { Draft } from './draft.ts'
 import { lockDueGrants } from './open-grants.ts'
 import type { Statements } from './transact.ts'

@@ -1,5 +1,5 @@
 import type { NumericDate } from '#domain/numeric-date.ts'
-import { FORGET_EVENTS, FORGET_KEYS, forgottenFact } from '#storage/forget-keys.ts'
+import { FORGET_EVENTS, FORGET_KEYS, forgottenFact } from '#storage/forgotten-keys.ts'
 import type { Transaction } from '#storage/sqlite/transaction.ts'
 
 /** Forgets a part of the keys that ended before, each with its whole chain. */

@@ -1,5 +1,5 @@
 import type { NumericDate } from '#domain/numeric-date.ts'
-import { FORGET_ROWS, forgetSql, forgettable } from '#storage/forgettable.ts'
+import { FORGET_ROWS, forgetSql, forgettable } from '#storage/old-rows.ts'
 import type { Transaction } from '#storage/sqlite/transaction.ts'
 
 /**
