@@ -1,9 +1,17 @@
-import { escaped, JSON_ESCAPERS, MARKUP_ESCAPERS, NOTATIONS, SCRIPT_ESCAPERS, URL_ESCAPERS } from './escapers.ts'
+import {
+  escaped,
+  JSON_AROUND,
+  JSON_ESCAPERS,
+  MARKUP_ESCAPERS,
+  NOTATIONS,
+  SCRIPT_ESCAPERS,
+  URL_ESCAPERS,
+} from './escapers.ts'
 import type { CredentialHeader } from './provider.ts'
 
 /**
  * Every text under which a credential is to be known again: as it is, in base64 at each of its three shifts, in
- * base64url, in hex, and as each of the escapers writes it, for JSON also within JSON.
+ * base64url, in hex, and, unless it is very long, as each of the escapers writes it, for JSON also within JSON.
  *
  * @param credential printable, for it fits into a header
  * @returns each once
@@ -20,6 +28,12 @@ export function credentialForms(credential: string, header: Pick<CredentialHeade
 
 /** Shorter texts would be found in encodings of anything. */
 const SHORTEST_ENCODED = 6
+
+/**
+ * Of a longer one not all that could be written is looked for: the redactor would take seconds and hundreds of megabytes
+ * to be made. Tokens of that length are base64url, which nearly all encoders leave as it is.
+ */
+const LONGEST_ESCAPED = 2048
 
 /** With HTTP Basic the credential is `user:password` in base64: the pair and its password are secret too. */
 function secretsIn(credential: string, header: Pick<CredentialHeader, 'before'>): string[] {
@@ -42,11 +56,12 @@ function* encodings(secret: string): Generator<string> {
   const hex = Array.from(secret, (character) => character.charCodeAt(0).toString(16).padStart(2, '0')).join('')
   yield hex
   yield hex.toUpperCase()
+  if (secret.length > LONGEST_ESCAPED) return
   for (const notation of NOTATIONS) yield Array.from(secret, notation).join('')
   for (const escaper of Object.values(JSON_ESCAPERS)) {
     const once = escaped(secret, escaper)
     yield once
-    yield escaped(once, escaper)
+    for (const around of [escaper, ...JSON_AROUND]) yield escaped(once, around)
   }
   for (const escapers of [SCRIPT_ESCAPERS, MARKUP_ESCAPERS, URL_ESCAPERS])
     for (const escaper of Object.values(escapers)) yield escaped(secret, escaper)

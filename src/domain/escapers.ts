@@ -75,6 +75,9 @@ export const JSON_ESCAPERS: Readonly<Record<string, Escaper>> = {
   ],
 }
 
+/** Those that write a string of JSON around one that has a credential in it: what is escaped there are its backslashes. */
+export const JSON_AROUND: readonly Escaper[] = [[[/["\\]/, backslash]], [[/["\\/]/, backslash]]]
+
 const LETTERS_AND_DIGITS = /[^A-Za-z0-9]/
 /** RFC 3986, section 2.3. */
 const UNRESERVED = /[^A-Za-z0-9\-._~]/

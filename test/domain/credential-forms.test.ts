@@ -34,6 +34,20 @@ test('T20: among the forms is what the encoders of this process write', () => {
   expect(formsOf(SPECIALS)).toEqual(expect.arrayContaining(written))
 })
 
+test('T20: among the forms is what one encoder of JSON writes within what another has written', () => {
+  const plain = (text: string) => JSON.stringify(text).slice(1, -1)
+  const php = (text: string) => plain(text).replaceAll('/', '\\/')
+  const go = (text: string) =>
+    plain(text).replaceAll('&', '\\u0026').replaceAll('<', '\\u003c').replaceAll('>', '\\u003e')
+  const written = [plain(php(SPECIALS)), plain(go(SPECIALS)), php(plain(SPECIALS)), php(go(SPECIALS))]
+  expect(formsOf(SPECIALS)).toEqual(expect.arrayContaining(written))
+})
+
+test('a credential of more than 2,048 characters is known as it is, in base64 and in hex', () => {
+  expect(formsOf('a/'.repeat(1024)).length).toBeGreaterThan(20)
+  expect(formsOf('a/'.repeat(1025)).length).toBeLessThan(10)
+})
+
 test('each form is there once, and a key of letters, digits, "-" and "_" has few', () => {
   expect(new Set(formsOf(SPECIALS)).size).toBe(formsOf(SPECIALS).length)
   expect(formsOf('sk-proj-Zq8xY_3vB5nM7wK2pL9aQ4rT6uI8oP1sD3fG5hJ7kL0zX')).toHaveLength(27)
