@@ -100,9 +100,9 @@ async function deny(
   return refusal('policy_denied', `${sentence} ${remedy}.`)
 }
 
-/** Nothing is minted for what cannot be read. The job may send its token again, and that it did not is on record. */
+/** Nothing is minted for what cannot be read. The job is told what was wrong; on record is nothing of its body. */
 export function refuseAsk(broker: Recorder, caller: IdentifiedJob, refused: Refusal): Promise<Refusal> {
-  const [expected, found] = ['a request as the API has it', refused.sentence]
+  const [expected, found] = ['a request as the API has it', 'another']
   return refuseOnRecord(broker, caller, refused, { policy: '*', check: 'request', expected, found })
 }
 

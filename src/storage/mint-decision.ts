@@ -1,4 +1,4 @@
-import type { MintEntry, MintOutcome, TokenUse } from '#broker/ports.ts'
+import type { MintEntry, MintOutcome, MintRefusal, TokenUse } from '#broker/ports.ts'
 import { type AuditFact, jobRecord } from '#domain/audit-event.ts'
 import type { Grant } from '#domain/grant.ts'
 import { jobKey } from '#domain/job-identity.ts'
@@ -105,6 +105,13 @@ export function refusedMintFact(grant: Grant, { code, limit }: MintObjection): A
       },
     ],
   }
+}
+
+/** Of the first token beyond those of a minute, whatever else would have been said to it. */
+export function overMinuteFact(fact: MintRefusal['fact']): AuditFact {
+  const check = 'mints_per_minute'
+  const considered = [{ policy: '*', check, passed: false, expected: EXPECTED[check], found: 'one more' }]
+  return { ...fact, code: 'limit_exceeded', considered }
 }
 
 /** For the operator: what would have let the mint pass. */

@@ -16,7 +16,7 @@ const WINDOW_MILLISECONDS = 1000
 const MAX_DIFFERENT = 16
 
 /**
- * Keeps a flood of refused requests from filling the disk. The first of its kind (grant, code, route) is written at
+ * Keeps a flood of refused requests from filling the disk. The first of its kind (grant, code, provider, route) is written at
  * once; further ones are counted, and written as one event when the second is over or somebody reads the chain.
  */
 export interface RefusalCounter<Chain> {
@@ -94,5 +94,5 @@ function together<Chain>(one: Refused<Chain>, counted: Refused<Chain> | null): R
 }
 
 function kindOf(fact: RefusedFact): string {
-  return `${fact.code}\n${fact.route}`
+  return `${fact.code}\n${fact.provider}\n${fact.route}`
 }

@@ -327,6 +327,19 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
         expect(await ledger.mint(mintEntry({ jti: 'spent' }))).toMatchObject({ code: 'token_replayed' })
       })
 
+      test.each(['by a mint', 'by a refusal'])('of the tokens beyond 60 the first is on record: %s', async (by) => {
+        const job = { repositoryId: '77' }
+        for (let i = 0; i < 60; i++) await ledger.refuseMint(aRefusal(mintEntry({ job }), true))
+        if (by === 'by a mint') await ledger.mint(mintEntry({ job }))
+        else await ledger.refuseMint(aRefusal(mintEntry({ job }), true))
+        await ledger.refuseMint(aRefusal(mintEntry({ job })))
+        await ledger.mint(mintEntry({ job }))
+        const events = await verifiedEvents(ledger, 'broker')
+        const considered = [expect.objectContaining({ check: 'mints_per_minute', passed: false })]
+        expect(events).toHaveLength(61)
+        expect(events.at(-1)).toMatchObject({ type: 'mint.refused', code: 'limit_exceeded', considered })
+      })
+
       test('60 tokens a minute and repository are looked at, replays and refusals included', async () => {
         const job = { repositoryId: '77' }
         await minted(ledger, { job, jti: 'again' })

@@ -13,6 +13,7 @@ import {
   mintedFact,
   minuteOf,
   objectionToMint,
+  overMinuteFact,
   refusedMintFact,
   repositoryDigest,
   runDigest,
@@ -91,7 +92,11 @@ export async function refuseMint(
     ? statements.query(COUNT_TOKEN, values.slice(0, 2))
     : statements.query(TAKE_TOKEN, values))
   const { tokens, is_first_use } = found!
-  if (tokens === null || Number(tokens) > TOKENS_PER_MINUTE) return 'limit_exceeded'
+  if (tokens === null) return 'limit_exceeded'
+  if (Number(tokens) > TOKENS_PER_MINUTE) {
+    await appendToBroker(statements, overMinuteFact(fact), now)
+    return 'limit_exceeded'
+  }
   if (!mayBeSentAgain && is_first_use !== true) return 'token_replayed'
   await appendToBroker(statements, fact, now)
   return 'recorded'

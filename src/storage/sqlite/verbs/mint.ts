@@ -13,6 +13,7 @@ import {
   mintedFact,
   minuteOf,
   objectionToMint,
+  overMinuteFact,
   refusedMintFact,
   repositoryDigest,
   runDigest,
@@ -57,7 +58,11 @@ export function refuseMint(
   transaction: Transaction,
   { token, mayBeSentAgain, fact, now }: MintRefusal,
 ): 'recorded' | 'token_replayed' | 'limit_exceeded' {
-  if (countToken(transaction, token, now) > TOKENS_PER_MINUTE) return 'limit_exceeded'
+  const tokens = countToken(transaction, token, now)
+  if (tokens > TOKENS_PER_MINUTE) {
+    if (tokens === TOKENS_PER_MINUTE + 1) transaction.appendToBroker(overMinuteFact(fact), now)
+    return 'limit_exceeded'
+  }
   if (!mayBeSentAgain && !useToken(transaction, token)) return 'token_replayed'
   transaction.appendToBroker(fact, now)
   return 'recorded'
