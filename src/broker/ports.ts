@@ -89,7 +89,7 @@ export interface Ledger {
   giveBack(grant: Grant, requestId: string, reason: 'dns' | 'connect' | 'tls', now: NumericDate): Promise<void>
   /**
    * Adds a fact to a grant's chain with the next commit. Resolves once it is on disk; the data plane does not wait.
-   * Of equal `request.refused` facts (grant, code, route) the first is written at once; those that follow within a second
+   * Of equal `request.refused` facts (grant, code, provider, route) the first is written at once; those that follow within a second
    * become one event with their count, and their promises resolve before it is written. `events` and `close` write it
    * first, a crash loses it.
    */

@@ -11,14 +11,15 @@ const CLOCK_LEEWAY = 5
 /** Events that are looked at: the last may have the instant of an expiry that was seen late. */
 const LAST_EVENTS = 64
 
+/** They have the broker's own clock: an operator's act has that of the machine where the command ran. */
+const USES: ReadonlySet<string> = new Set<AuditEvent['type']>(['key.minted', 'activation', 'request.finished'])
+
 /** A clock that was set back would let ended keys live again (SECURITY, T35). */
 export async function clockIsNotBehind(ledger: Ledger, now: number): Promise<void> {
   const [newest] = await ledger.list({ now, most: 1 })
-  const events = await ledger.newEvents(null, LAST_EVENTS)
-  const recorded = Math.max(
-    newest?.state.activeAt ?? 0,
-    ...events.map(({ text }) => (JSON.parse(text) as AuditEvent).at),
-  )
+  const events = (await ledger.newEvents(null, LAST_EVENTS)).map(({ text }) => JSON.parse(text) as AuditEvent)
+  const uses = events.filter(({ type }) => USES.has(type)).map(({ at }) => at)
+  const recorded = Math.max(newest?.state.activeAt ?? 0, ...uses)
   if (recorded <= now + CLOCK_LEEWAY) return
   throw new StartError(
     `Cannot start: the clock says ${instant(now)}, and a key was used at ${instant(recorded)}. Set the clock right.`,

@@ -242,6 +242,9 @@ test('… of any key: not only of the one that was minted last', async () => {
   await ledger.sweep(T0 + 200_001)
   await expect(clockIsNotBehind(ledger, T0 + 100)).rejects.toThrow(/clock/)
   await clockIsNotBehind(ledger, T0 + 200_000)
+  const fact = { type: 'operator.set_credential', operator: 'cli:ada', provider: 'groq' } as const
+  await ledger.writeRecord('credential', Uint8Array.of(1), { fact, now: T0 + 900_000 })
+  await clockIsNotBehind(ledger, T0 + 200_000)
   await ledger.close()
   rmSync(folder, { recursive: true })
 })
