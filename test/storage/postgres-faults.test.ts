@@ -230,6 +230,19 @@ test('a trail whose session the server ended as soon as it was open is unavailab
   await (await ledger.openTrail()).close()
 })
 
+test('a ledger closes while the server stands still', async () => {
+  // Without the relay, which would close in the server's place.
+  const direct = await openPostgresLedger({ url })
+  await minted(direct)
+  postgres.pause()
+  try {
+    const closed = direct.close().then(() => 'closed')
+    expect(await Promise.race([closed, sleep(BACK_WITHIN, 'open', { ref: false })])).toBe('closed')
+  } finally {
+    postgres.resume()
+  }
+})
+
 test('an ending that came while a replica was cut off it hears of when it is back', async () => {
   const heard: string[] = []
   ledger.onEnding((id) => heard.push(id))

@@ -4,6 +4,8 @@ import { assertDurable } from './durability.ts'
 
 /** How long a server may take to accept a connection. Milliseconds. */
 const CONNECT = 3000
+/** How long the server may take to answer a goodbye: all that was asked has been answered. Milliseconds. */
+const GOODBYE = 1000
 /** How long a statement may take until its outcome is taken for unknown, the connection for lost. Milliseconds. */
 const DEADLINE = 5000
 /** The same for what nobody waits for: migrations, checkpoints, reading the whole trail. */
@@ -126,7 +128,9 @@ export async function openSession(database: Database, deadline = DEADLINE): Prom
     },
     async end() {
       if (isBroken) return
+      const late = setTimeout(() => client.connection.stream.destroy(), GOODBYE)
       await client.end().catch(() => {})
+      clearTimeout(late)
     },
   }
 
