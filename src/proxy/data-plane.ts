@@ -57,6 +57,9 @@ export function dataPlane(options: DataPlaneOptions): DataPlane {
     ...options,
     limits,
     ledgerFailed: sparingly((reason, count) => options.log.error('ledger.failed', { reason, count })),
+    recordFailed: sparingly(({ key_id, type, reason }, count) =>
+      options.log.error('record.failed', { key_id, type, reason, count }),
+    ),
     open,
     known: new KnownGrants(),
     upstream: http1Upstream(limits),

@@ -1,4 +1,5 @@
 import type { Clock, Credentials, Ledger, Log, Rules } from '#broker/ports.ts'
+import type { Unrecorded } from '#broker/settle.ts'
 import type { KnownGrants } from './known-grants.ts'
 import type { DataPlaneLimits } from './limits.ts'
 import type { MinuteRate } from './minute-rate.ts'
@@ -16,6 +17,8 @@ export interface Plane {
   readonly log: Log
   /** Tells the operator why a request was refused for the ledger's sake. */
   readonly ledgerFailed: (reason: string) => void
+  /** … and what is therefore not on record. */
+  readonly recordFailed: (unrecorded: Unrecorded) => void
   readonly limits: DataPlaneLimits
   readonly upstream: Upstream
   readonly open: OpenRequests

@@ -4,11 +4,11 @@ const INTERVAL = 1_000
 /**
  * For what may happen to thousands of requests at once: the first is told of at once, those that follow once a second.
  *
- * @param tell `count`: how often it happened since it was told last; `reason`: the latest
+ * @param tell `count`: how often it happened since it was told last; `latest`: the last of them
  */
-export function sparingly(tell: (reason: string, count: number) => void): (reason: string) => void {
+export function sparingly<T>(tell: (latest: T, count: number) => void): (one: T) => void {
   let count = 0
-  let latest = ''
+  let latest: T
   let timer: NodeJS.Timeout | null = null
 
   function flush(): void {
@@ -19,8 +19,8 @@ export function sparingly(tell: (reason: string, count: number) => void): (reaso
     timer = setTimeout(flush, INTERVAL).unref()
   }
 
-  return (reason) => {
-    latest = reason
+  return (one) => {
+    latest = one
     count++
     if (timer === null) flush()
   }

@@ -385,20 +385,25 @@ test.each(['find', 'charge', 'admitFree', 'state'] as const)(
   },
 )
 
-test('a ledger that fails under load says why at once, then once a second, with the count', async () => {
-  const why = async () => {
-    throw new StorageUnavailable('the disk is full')
-  }
-  const faulty = await startPlane({ faults: { charge: why } })
-  const { auth } = await faulty.mint()
-  const head = bytesOf('POST /proxy/api/v1/responses', [auth])
-  for (let i = 0; i < 20; i++) expect((await raw(faulty.port, head)).status).toBe(503)
-  const counts = () => faulty.log.map(({ fields }) => Number(fields?.count))
-  while (counts().reduce((sum, count) => sum + count, 0) < 20) await sleep(20)
-  expect(counts()[0]).toBe(1)
-  expect(counts().length).toBeLessThan(10)
-  await faulty.close()
-})
+test.each([
+  ['charge', 'POST /proxy/api/v1/responses', 503],
+  ['record', 'POST /proxy/api/v1/elsewhere', 403],
+] as const)(
+  'a ledger that cannot %s says why at once, then once a second, with the count',
+  async (verb, line, status) => {
+    const why = async () => {
+      throw new StorageUnavailable('the disk is full')
+    }
+    const faulty = await startPlane({ faults: { [verb]: why } })
+    const { auth } = await faulty.mint()
+    for (let i = 0; i < 20; i++) expect((await raw(faulty.port, bytesOf(line, [auth]))).status).toBe(status)
+    const counts = () => faulty.log.map(({ fields }) => Number(fields?.count))
+    while (counts().reduce((sum, count) => sum + count, 0) < 20) await sleep(20)
+    expect(counts()[0]).toBe(1)
+    expect(counts().length).toBeLessThan(10)
+    await faulty.close()
+  },
+)
 
 test('T40: a fault of the broker is refused without being told as one of the ledger, and logged by its class', async () => {
   const fails = async () => {
