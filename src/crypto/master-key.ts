@@ -39,7 +39,7 @@ export async function masterKey(
     throw new MasterKeyError(
       'Cannot start without master_key: this storage has no directory to keep one in. Make one with `openssl rand -base64 32` and name it, such as master_key: env:TILL_MASTER_KEY.',
     )
-  const path = join(dirname(databasePath), 'master.key')
+  const path = masterKeyPath(databasePath)
   const present = await readKeyFile(path)
   if (present) return present
   if (isInUse)
@@ -50,6 +50,11 @@ export async function masterKey(
   const made = await readKeyFile(path)
   if (made) return made
   throw new MasterKeyError(`Cannot find the master key file ${path}: it was removed while the broker started.`)
+}
+
+/** Where the key of a database is kept that was given none. */
+export function masterKeyPath(databasePath: string): string {
+  return join(dirname(databasePath), 'master.key')
 }
 
 /**

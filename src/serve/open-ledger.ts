@@ -1,11 +1,12 @@
+import { existsSync, statSync } from 'node:fs'
 import type { Ledger } from '#broker/ports.ts'
 import type { Config } from '#config.ts'
-import { checkMasterKey, isSealed, masterKey } from '#crypto/master-key.ts'
+import { checkMasterKey, isSealed, masterKey, masterKeyPath } from '#crypto/master-key.ts'
 import { type Sealer, sealer } from '#crypto/seal.ts'
 import { type Records, sealedRecords } from '#crypto/sealed-records.ts'
 import { openPostgresLedger } from '#storage/postgres-ledger.ts'
 import { openSqliteLedger, type SharedWriter } from '#storage/sqlite-ledger.ts'
-import { rethrowForOperator } from './start-error.ts'
+import { rethrowForOperator, StartError } from './start-error.ts'
 
 /** What a broker opens first, and what a command of the operator opens beside a running one or without. */
 export interface OpenLedger {
@@ -23,6 +24,7 @@ export interface OpenLedger {
  * @throws {StartError} with a sentence for the operator
  */
 export async function openLedger({ storage, masterKey: given }: Config, theirs?: SharedWriter): Promise<OpenLedger> {
+  if (storage.kind === 'sqlite' && given === null) refuseEmptied(storage.path)
   const { ledger, writer } = await openStorage(storage, theirs).catch(rethrowForOperator)
   try {
     const key = await masterKey(given, storage.kind === 'sqlite' ? storage.path : null, await isSealed(ledger))
@@ -35,6 +37,14 @@ export async function openLedger({ storage, masterKey: given }: Config, theirs?:
     await ledger.close()
     return rethrowForOperator(error)
   }
+}
+
+/** The key is made when the tables are there: beside an empty file it says that there were some. */
+function refuseEmptied(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.size !== 0 || !existsSync(masterKeyPath(path))) return
+  throw new StartError(
+    `Cannot open the ledger: ${path} is empty, and the master key beside it says that it was not, so that what was spent is lost. Put a backup back as docs/storage.md says; only who wants to begin anew removes both.`,
+  )
 }
 
 async function openStorage(

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -223,6 +223,15 @@ test('StartError when everybody may read the database', async () => {
   writeFileSync(database, '')
   chmodSync(database, 0o644)
   await expect(running.start(beside(till))).rejects.toBeInstanceOf(StartError)
+})
+
+test('StartError when the ledger is empty beside its master key: what was spent would be forgotten', async () => {
+  const { masterKey: _, ...config } = beside(await running.till())
+  const { broker } = await running.start({ ...config, masterKey: null })
+  await broker.close(0)
+  const { path } = config.storage as { path: string }
+  truncateSync(path)
+  await expect(running.start({ ...config, masterKey: null })).rejects.toThrow(/is empty/)
 })
 
 test('StartError when the clock stands before the last use of a key', async () => {

@@ -1,5 +1,15 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -60,6 +70,12 @@ test('a path that cannot be made is refused', async () => {
 test.each<[string, RegExp, (file: string) => void]>([
   ['no database', /put a backup back/, (file) => writeFileSync(file, 'x'.repeat(10_000), { mode: 0o600 })],
   ["another program's database", /Name the file .* in storage:/, (file) => change(file, 'CREATE TABLE t (a)')],
+  ['marked by another program', /Name the file .* in storage:/, (file) => change(file, 'PRAGMA application_id = 1234')],
+  [
+    'of no version that there is',
+    /Name the file .* in storage:/,
+    (file) => change(file, 'PRAGMA application_id = 0x54494c4c; PRAGMA user_version = -1'),
+  ],
   [
     "a newer Till's",
     /Update Till\.$/,
@@ -75,6 +91,26 @@ test.each<[string, RegExp, (file: string) => void]>([
   expect(message).toContain(`Cannot open the ledger ${path}: `)
   expect(message).toMatch(remedy)
   expect(readFileSync(path).equals(before)).toBe(true)
+})
+
+test('the log of another program is not written into its file', async () => {
+  mkdirSync(join(folder, 'data'), { mode: 0o700 })
+  const theirs = new DatabaseSync(path)
+  theirs.exec('PRAGMA journal_mode = WAL; CREATE TABLE t (a); INSERT INTO t VALUES (1)')
+  const files = [path, `${path}-wal`]
+  const before = files.map((file) => readFileSync(file))
+  theirs.close()
+  for (const [i, file] of files.entries()) writeFileSync(file, before[i]!, { mode: 0o600 })
+  await expect(openSqliteLedger({ path })).rejects.toMatchObject(unavailable)
+  expect(files.map((file) => readFileSync(file))).toEqual(before)
+})
+
+test('a file that was emptied is not taken for a new one while its log is there', async () => {
+  await (await openSqliteLedger({ path })).close()
+  truncateSync(path)
+  writeFileSync(`${path}-wal`, 'x', { mode: 0o600 })
+  await expect(openSqliteLedger({ path })).rejects.toMatchObject(unavailable)
+  expect(readFileSync(`${path}-wal`, 'utf8')).toBe('x')
 })
 
 test('settings are read back: full flushes, a write-ahead log, foreign keys', async () => {

@@ -28,8 +28,8 @@ const SETTINGS: readonly (readonly [name: string, value: string, expected: strin
 export function openDatabase(path: string, busyTimeout: number): DatabaseSync {
   let database: DatabaseSync | undefined
   try {
+    refuseForeign(path, { timeout: busyTimeout })
     database = new DatabaseSync(path, { timeout: busyTimeout })
-    refuseForeign(database, path)
     for (const [name, value, expected] of SETTINGS) {
       database.exec(`PRAGMA ${name} = ${value}`)
       const actual = Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0]

@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { StorageUnavailable } from '#broker/ports.ts'
 
@@ -10,7 +10,8 @@ const STICKY = 0o1000
  * Makes sure that the database file is there and nobody else's to read: creates the folder (0700) and the file (0600).
  * SQLite gives its `-wal` and `-shm` files the mode of the file beside them.
  *
- * @throws {StorageUnavailable} when the file can be read or replaced by other users of the machine, or not be made
+ * @throws {StorageUnavailable} when the file can be read or replaced by other users of the machine, cannot be made, or
+ *   was emptied
  */
 export function preparePrivateFile(path: string): void {
   const folder = dirname(path)
@@ -23,6 +24,11 @@ export function preparePrivateFile(path: string): void {
       { cause },
     )
   }
+  const log = `${path}-wal`
+  if (statSync(path).size === 0 && existsSync(log) && statSync(log).size > 0)
+    throw new StorageUnavailable(
+      `Cannot open the ledger: ${path} is empty and ${log} is not, so that what was spent is lost. Put a backup of both back as docs/storage.md says; only who wants to begin anew removes them.`,
+    )
   // Windows tells nothing with these bits.
   if (process.platform === 'win32') return
   const folderMode = statSync(folder).mode

@@ -1,24 +1,29 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import type { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync } from 'node:sqlite'
 import { StorageUnavailable } from '#broker/ports.ts'
+import { faultOf } from './faults.ts'
 
 const FOLDER = new URL('../migrations/sqlite/', import.meta.url)
 /** `TILL` in ASCII: the head of the file tells whose it is. */
 const APPLICATION_ID = 0x54494c4c
 
 /**
- * Looks whose the file is before anything of it is changed, its journal mode included.
+ * Looks whose the file is before anything of it is changed, its journal mode and its write-ahead log included.
  *
- * @param path of the file, for what is said to the operator
+ * @param options `timeout`: how long another process is waited for, in milliseconds
  * @throws {StorageUnavailable} when the file is another program's, or a newer Till's
  */
-export function refuseForeign(database: DatabaseSync, path: string): void {
-  // Of one moment: another process may be making its tables.
-  database.exec('BEGIN')
+export function refuseForeign(path: string, options: { readonly timeout: number }): void {
+  const database = new DatabaseSync(path, { ...options, readOnly: true })
   try {
+    // Of one moment: another process may be making its tables.
+    database.exec('BEGIN')
     appliedMigrations(database, path)
+  } catch (error) {
+    // What a crash left unfinished cannot be undone by who only reads. It is looked at again before it is written to.
+    if (faultOf(error).name !== 'SQLITE_READONLY') throw error
   } finally {
-    if (database.isTransaction) database.exec('ROLLBACK')
+    database.close()
   }
 }
 
@@ -54,8 +59,9 @@ function knownMigrations(): readonly string[] {
 
 function appliedMigrations(database: DatabaseSync, path: string): number {
   const applied = pragma(database, 'user_version')
-  const isEmpty = database.prepare('SELECT 1 FROM sqlite_schema').get() === undefined
-  if (applied === 0 ? !isEmpty : pragma(database, 'application_id') !== APPLICATION_ID)
+  const id = pragma(database, 'application_id')
+  const isNew = applied === 0 && id === 0 && database.prepare('SELECT 1 FROM sqlite_schema').get() === undefined
+  if (!isNew && !(applied > 0 && id === APPLICATION_ID))
     throw new StorageUnavailable(
       `Cannot open the ledger ${path}: it is the database of another program. Name the file of the ledger in storage:; one that is not there is made.`,
     )
