@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { edit, folder } from './folder.ts'
@@ -96,4 +96,22 @@ test('SIGINT stops the broker as SIGTERM does', async () => {
   const broker = startTill(['serve'], { cwd, env: { OPENAI_API_KEY: 'sk-real' } })
   await broker.until('Till listens on')
   expect((await broker.end('SIGINT')).status).toBe(0)
+})
+
+test('signals that come while it starts are heard when it has started', async () => {
+  const cwd = folder()
+  await runTill(['init'], { cwd })
+  edit(join(cwd, 'till.yaml'), 'listen: 127.0.0.1:4100', 'listen: 127.0.0.1:0')
+  edit(join(cwd, 'till.yaml'), 'https://token.actions.githubusercontent.com', 'http://127.0.0.1:9')
+  const broker = startTill(['serve'], { cwd, env: { OPENAI_API_KEY: 'sk-real' } })
+  await expect.poll(() => existsSync(join(cwd, 'till-data', 'till.db')), { interval: 1, timeout: 10_000 }).toBe(true)
+  broker.process.kill('SIGHUP')
+  broker.process.kill('SIGTERM')
+  const { status, stderr } = await broker.ended
+  const events = stderr
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line).event)
+  expect(status).toBe(0)
+  expect(events).toEqual(expect.arrayContaining(['broker.started', 'config.reloaded', 'broker.stopped']))
 })

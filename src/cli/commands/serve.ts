@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { summary } from '#cli/commands/check.ts'
 import { isConfig, loadConfig, problemLines, readConfigFile } from '#cli/config-file.ts'
-import type { Address } from '#config.ts'
+import type { Address, Config } from '#config.ts'
 import type { Broker, Log } from '#serve.ts'
 
 /** `till serve`: runs the broker until SIGTERM or SIGINT; SIGHUP reads the configuration again. */
@@ -11,27 +11,42 @@ export function serveCommand(): Command {
     .action(async (_, command: Command) => run(command.optsWithGlobals()['config']))
 }
 
+interface Started {
+  readonly broker: Broker
+  readonly config: Config
+  readonly log: Log
+}
+
 async function run(file: string): Promise<void> {
-  const config = loadConfig(file)
-  const { keepProcessPrivate, tuneV8, operatorLog, serve } = await import('#serve.ts')
-  const log = operatorLog()
-  keepProcessPrivate(log)
-  tuneV8()
-  const broker = await serve(config, { log })
-  reloadOnHangup(broker, file, log)
-  const end = stopped(broker)
-  // Who waits for this line may send signals now.
+  const starting = start(file)
+  // At once: a SIGHUP would end the process, and the first one of a container does not hear a SIGTERM without this.
+  reloadOnHangup(starting, file)
+  const end = stopped(starting)
+  const { broker, config } = await starting
   process.stdout.write(`Till listens on ${shown(broker.address)}: ${summary(config)}.\n`)
   await end
   // Nothing is left to wait for but connections that idle.
   process.exit(0)
 }
 
+async function start(file: string): Promise<Started> {
+  const config = loadConfig(file)
+  const { keepProcessPrivate, tuneV8, operatorLog, serve } = await import('#serve.ts')
+  const log = operatorLog()
+  keepProcessPrivate(log)
+  tuneV8()
+  return { broker: await serve(config, { log }), config, log }
+}
+
 /** One reload after the other, so that the file that was read last is the one in force. */
-function reloadOnHangup(broker: Broker, file: string, log: Log): void {
-  let turn = Promise.resolve()
+function reloadOnHangup(starting: Promise<Started>, file: string): void {
+  let turn: Promise<unknown> = starting.catch(() => {})
   process.on('SIGHUP', () => {
-    turn = turn.then(() => reload(broker, file, log)).catch(() => log.error('config.reload_failed', { file }))
+    turn = turn.then(async () => {
+      const { broker, log } = await starting
+      await reload(broker, file, log).catch(() => log.error('config.reload_failed', { file }))
+    })
+    turn.catch(() => {})
   })
 }
 
@@ -46,16 +61,19 @@ async function reload(broker: Broker, file: string, log: Log): Promise<void> {
 const SAME_SIGNAL = 1000
 
 /** Resolves when a signal has stopped the broker. A second one does not wait for open streams. */
-function stopped(broker: Broker): Promise<void> {
-  return new Promise((resolve, reject) => {
+function stopped(starting: Promise<Started>): Promise<void> {
+  const end = new Promise<void>((resolve, reject) => {
     let askedAt: number | null = null
     const stop = () => {
       if (askedAt !== null) return Date.now() - askedAt > SAME_SIGNAL ? process.exit(1) : undefined
       askedAt = Date.now()
-      broker.close().then(resolve, reject)
+      starting.then(({ broker }) => broker.close()).then(resolve, reject)
     }
     process.on('SIGTERM', stop).on('SIGINT', stop)
   })
+  // A start that fails is told by who waits for it.
+  end.catch(() => {})
+  return end
 }
 
 function shown({ host, port }: Address): string {
