@@ -124,7 +124,7 @@ async function refuseOnRecord(
   return typeof recorded === 'string' ? refused : recorded
 }
 
-const CLOCK_IS_BEHIND = refusal(
+export const CLOCK_IS_BEHIND = refusal(
   'not_ready',
   'Cannot mint a key: the clock of the broker was set back. Its operator finds by how much in the log, and sets the clock right or starts the broker again.',
 )

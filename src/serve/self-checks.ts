@@ -22,7 +22,7 @@ export async function clockIsNotBehind(ledger: Ledger, now: number): Promise<voi
   const recorded = Math.max(newest?.state.activeAt ?? 0, ...uses)
   if (recorded <= now + CLOCK_LEEWAY) return
   throw new StartError(
-    `Cannot start: the clock says ${instant(now)}, and a key was used at ${instant(recorded)}. Set the clock right.`,
+    `Cannot start: the clock says ${instant(now)}, and a key was used at ${instant(recorded)}. Set the clock right. If it is right, and was wrong when that was written, start once with --accept-clock.`,
   )
 }
 

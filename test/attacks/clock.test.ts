@@ -37,6 +37,25 @@ test('T35: while the clock stands behind, no key is minted, it is on record, and
   expect((await use(url, minted.key)).headers.get('till-error')).toBe('key_expired')
 })
 
+test('a clock that stood far ahead for a moment: what it does is told as that, and the operator may say that it is right', async () => {
+  const till = await running.till()
+  const { time, clock, monotonic } = clocks()
+  const { broker, url } = await running.start(beside(till), clock, monotonic)
+  const minted = await mintedAt(url, till)
+  time.wall += 365 * 86_400
+  expect((await use(url, minted.key)).headers.get('till-error')).toBe('key_expired')
+  time.wall -= 365 * 86_400
+  expect(await (await mintAt(url, till)).json()).toMatchObject({ status: 503, code: 'not_ready' })
+  await broker.close(0)
+
+  const earlier = () => time.wall - 100
+  await expect(running.start(beside(till), earlier, monotonic)).rejects.toThrow(/--accept-clock/)
+  const again = await running.start(beside(till), clock, monotonic, true)
+  expect(again.log).toContainEqual({ event: 'clock.accepted' })
+  await mintedAt(again.url, till)
+  expect((await use(again.url, minted.key)).headers.get('till-error')).toBe('key_expired')
+})
+
 test('T35, G21: no jump of the clock makes an expired key live', async () => {
   const till = await running.till()
   const { time, clock, monotonic } = clocks()

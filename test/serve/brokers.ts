@@ -10,7 +10,7 @@ import type { MintAnswer } from '#wire/mint.ts'
 export interface Brokers {
   till(options?: TillOptions): Promise<Till>
   /** A broker that the test stops, reloads and starts again by itself, beside a till whose stand-ins it uses. */
-  start(config: Config, clock?: () => number, monotonic?: () => number): Promise<Started>
+  start(config: Config, clock?: () => number, monotonic?: () => number, acceptClock?: boolean): Promise<Started>
   also(close: () => unknown): void
   close(): Promise<void>
 }
@@ -29,11 +29,11 @@ export function brokers(): Brokers {
       closing.push(() => till.close())
       return till
     },
-    async start(config, clock, monotonic) {
+    async start(config, clock, monotonic, acceptClock = false) {
       const lines: { event: string; fields?: object }[] = []
       const note: Log['info'] = (event, fields) => lines.push({ event, ...(fields && { fields }) })
       const log = { info: note, warn: note, error: note }
-      const broker = await serve(config, { log, ...(clock && { clock }), ...(monotonic && { monotonic }) })
+      const broker = await serve(config, { log, acceptClock, ...(clock && { clock }), ...(monotonic && { monotonic }) })
       closing.push(() => broker.close(0))
       return { broker, url: `http://127.0.0.1:${broker.address.port}`, log: lines }
     },

@@ -8,7 +8,17 @@ import type { Broker, Log } from '#serve.ts'
 export function serveCommand(): Command {
   return new Command('serve')
     .description('run the broker; SIGHUP reads the configuration again, SIGTERM stops when open streams have finished')
-    .action(async (_, command: Command) => run(command.optsWithGlobals()['config']))
+    .option(
+      '--accept-clock',
+      'start though keys were used later than the clock says: it was wrong then, and is right now',
+    )
+    .action(async ({ acceptClock = false }: ServeOptions, command: Command) =>
+      run(command.optsWithGlobals()['config'], acceptClock),
+    )
+}
+
+interface ServeOptions {
+  readonly acceptClock?: boolean
 }
 
 interface Started {
@@ -17,8 +27,8 @@ interface Started {
   readonly log: Log
 }
 
-async function run(file: string): Promise<void> {
-  const starting = start(file)
+async function run(file: string, acceptClock: boolean): Promise<void> {
+  const starting = start(file, acceptClock)
   // At once: a SIGHUP would end the process, and the first one of a container does not hear a SIGTERM without this.
   reloadOnHangup(starting, file)
   const end = stopped(starting)
@@ -29,13 +39,13 @@ async function run(file: string): Promise<void> {
   process.exit(0)
 }
 
-async function start(file: string): Promise<Started> {
+async function start(file: string, acceptClock: boolean): Promise<Started> {
   const config = loadConfig(file)
   const { keepProcessPrivate, tuneV8, operatorLog, serve } = await import('#serve.ts')
   const log = operatorLog()
   keepProcessPrivate(log)
   tuneV8()
-  return { broker: await serve(config, { log }), config, log }
+  return { broker: await serve(config, { log, acceptClock }), config, log }
 }
 
 /** One reload after the other, so that the file that was read last is the one in force. */
