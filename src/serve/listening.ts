@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createHolder } from 'node:net'
 import type { Address } from '#config.ts'
 
 /**
@@ -28,6 +28,22 @@ export async function freeAddress(wanted: Address): Promise<Address> {
   const address = await listen(probe, wanted)
   await new Promise((closed) => probe.close(closed))
   return address
+}
+
+/**
+ * Holds an address that workers share, against another broker that starts with the same: the kernel would deal
+ * connections to both. Only on Linux, where it does; the name stands in no file, and is free again when the process ends.
+ *
+ * @returns what gives it back. Rejects like a server that finds its address taken
+ */
+export async function holdAddress({ host, port }: Address): Promise<() => void> {
+  if (!KERNEL_DEALS) return () => {}
+  const holder = createHolder((socket) => socket.destroy())
+  await new Promise<void>((resolve, reject) => {
+    holder.once('error', reject).listen({ path: `\0till ${host}:${port}`, exclusive: true }, resolve)
+  })
+  holder.unref()
+  return () => void holder.close()
 }
 
 /** Answers that are being written get that long; connections without one are closed at once. */

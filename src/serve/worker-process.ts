@@ -47,6 +47,7 @@ const methods = {
     const { planes } = await running!
     await planes.reload(config)
   },
+  ping(): void {},
   async stop(graceMilliseconds: number): Promise<void> {
     const { planes, opened } = await running!
     await planes.close(graceMilliseconds)

@@ -5,11 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '#broker/ports.ts'
 import type { Config } from '#config.ts'
 import type { GitHubLink } from './github.ts'
-import { freeAddress } from './listening.ts'
+import { freeAddress, holdAddress } from './listening.ts'
 import type { OpenLedger } from './open-ledger.ts'
 import { type Peer, peer } from './peer.ts'
 import { LAST_ANSWERS_MILLISECONDS, type Planes } from './planes.ts'
-import { StartError } from './start-error.ts'
+import { rethrowForOperator, StartError } from './start-error.ts'
 import type { SteadyClock } from './steady-clock.ts'
 import type { WorkerMethods } from './worker-process.ts'
 
@@ -18,6 +18,15 @@ const FIRST_WAIT = 100
 const LONGEST_WAIT = 10_000
 /** A worker that lived for so long ended by chance: the next one starts at once. Milliseconds. */
 const LONG_LIFE = 60_000
+/** How long a worker may take to start, and to take a new configuration. Milliseconds. */
+const START = 60_000
+const RELOAD = 10_000
+/**
+ * A worker is asked once a second whether it goes on; one that is silent so often in a row is ended, and replaced. Counted,
+ * not timed: a machine that slept wakes all of its processes together.
+ */
+const BEAT = 1_000
+const SILENT_BEATS = 15
 /** What a worker gets to close, beyond the grace of its streams. Milliseconds. */
 const CLOSING = LAST_ANSWERS_MILLISECONDS + 5_000
 
@@ -54,6 +63,7 @@ export async function startWorkers({
   readonly log: Log
 }): Promise<Planes> {
   const address = await freeAddress(config.listen)
+  const release = await holdAddress(address).catch(rethrowForOperator)
   let current = config
   const stopping = new AbortController()
   const members = new Set<Member>()
@@ -85,7 +95,29 @@ export async function startWorkers({
     return member
   }
 
-  const start = ({ peer }: Member) => peer.ask('start', { ...current, listen: address }, steady.clock())
+  /** Rejects with a {@link StartError} also when it dies or hangs before it is ready. */
+  async function start(member: Member): Promise<void> {
+    const died = member.ended.then(({ code, signal }) => {
+      throw new StartError(`A worker ended before it was ready (${signal ?? `status ${code}`}).`)
+    })
+    const ready = member.peer.ask('start', { ...current, listen: address }, steady.clock())
+    await Promise.race([within(START, ready, 'A worker was not ready'), died])
+    watch(member)
+  }
+
+  function watch({ worker, peer, ended }: Member): void {
+    let silent = 0
+    const timer = setInterval(() => {
+      if (silent++ === SILENT_BEATS) worker.process.kill('SIGKILL')
+      peer.ask('ping').then(
+        () => {
+          silent = 0
+        },
+        () => {},
+      )
+    }, BEAT).unref()
+    void ended.then(() => clearInterval(timer))
+  }
 
   /** Keeps one worker running, whatever becomes of it, beginning with one that runs. */
   async function keep(member: Member): Promise<void> {
@@ -115,6 +147,7 @@ export async function startWorkers({
   } catch (error) {
     for (const { worker } of first) worker.process.kill('SIGKILL')
     await Promise.all(first.map(({ ended }) => ended))
+    release()
     throw error
   }
   for (const member of first) void keep(member)
@@ -125,8 +158,10 @@ export async function startWorkers({
       // First, so that a worker which starts meanwhile goes by it, too.
       current = next
       const asked = [...members].map((member) =>
-        member.peer.ask('reload', next).catch((error) => {
-          if (members.has(member)) throw error
+        within(RELOAD, member.peer.ask('reload', next), 'A worker did not answer').catch((error) => {
+          // The one that takes its place starts with the new configuration.
+          if (error instanceof StartError) member.worker.process.kill('SIGKILL')
+          else if (members.has(member)) throw error
         }),
       )
       await Promise.all(asked)
@@ -145,8 +180,18 @@ export async function startWorkers({
         }),
       )
       clearTimeout(late)
+      release()
     },
   }
+}
+
+/** Rejects when the promise has not settled in time; what becomes of it then is nobody's concern. */
+async function within<T>(milliseconds: number, promise: Promise<T>, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new StartError(`${what} within ${milliseconds / 1000} s.`)), milliseconds)
+  })
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
 }
 
 /** The text of an error that nobody foresaw may quote a secret. */

@@ -232,6 +232,19 @@ describe('two workers on SQLite', () => {
     }
   })
 
+  test.each([
+    ['once it was silent for 15 s', () => {}],
+    ['once a reload waits for it', () => process.kill(till.pid, 'SIGHUP')],
+  ])('a worker that hangs is replaced: %s', { timeout: 60_000 }, async (_, then) => {
+    await start()
+    const [first] = workersOf(till.pid)
+    process.kill(first!, 'SIGSTOP')
+    then()
+    const others = () => workersOf(till.pid).filter((pid) => pid !== first && isAlive(pid))
+    await expect.poll(() => others().length, { timeout: 30_000 }).toBe(2)
+    for (const through of await oneToEach()) expect((await ask(through, 'GET', '/healthz')).status).toBe(200)
+  })
+
   test('workers that cannot listen end the start, with the sentence for the operator', async () => {
     await start()
     const starting = spawnTill({ settings: { workers: 2, listen: till.url.slice('http://'.length) } })
