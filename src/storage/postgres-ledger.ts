@@ -28,6 +28,8 @@ import { decodeGrant } from './stored-grant.ts'
 
 /** Grants that are kept in memory: what of them never changes, by the digest of their key. */
 const CACHED_GRANTS = 10_000
+/** For so long, so that a key which another replica has forgotten becomes unknown here, too. Milliseconds. */
+const CACHED_FOR = 60_000
 /** Connections for everything but charges: mints, reads, the sweep. */
 const OTHER_SESSIONS = 3
 /** How often counted refusals are written. Milliseconds. */
@@ -75,7 +77,7 @@ export async function openPostgresLedger(options: {
   const watch = watchEndings(watchSessions, since, (endings) => {
     for (const { id, ending } of endings) for (const listener of listeners) listener(id, ending)
   })
-  const grants = new LRUCache<string, Grant>({ max: CACHED_GRANTS })
+  const grants = new LRUCache<string, Grant>({ max: CACHED_GRANTS, ttl: CACHED_FOR })
   const refusals = refusalCounter<string>()
   const queue = callQueue<LaneCall>(openLane(laneSessions, { endings: watch.tell, refusals: refuse }))
   const call = <T>(call: LaneCall) => queue.call(call) as Promise<T>

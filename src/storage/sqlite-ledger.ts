@@ -15,6 +15,8 @@ import { decodeGrant, encodeGrant } from './stored-grant.ts'
 const BUSY_TIMEOUT = 5000
 /** Grants that are kept in memory: what of them never changes, by the digest of their key. */
 const CACHED_GRANTS = 10_000
+/** For so long, so that a key which another process has forgotten becomes unknown here, too. Milliseconds. */
+const CACHED_FOR = 60_000
 
 export type { SharedWriter } from './sqlite/shared-writer.ts'
 
@@ -41,7 +43,7 @@ export async function openSqliteLedger(options: {
   const path = resolve(options.path)
   preparePrivateFile(path)
   const listeners: ((endings: readonly GrantEnding[]) => void)[] = []
-  const grants = new LRUCache<string, Grant>({ max: CACHED_GRANTS })
+  const grants = new LRUCache<string, Grant>({ max: CACHED_GRANTS, ttl: CACHED_FOR })
   const tell = (endings: readonly GrantEnding[]) => {
     for (const listener of listeners) listener(endings)
   }

@@ -577,6 +577,18 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
       })
     })
 
+    test('an ending by another process is heard though the next call here fails', async () => {
+      const other = await open()
+      const grant = await minted(ledger)
+      await ledger.state(grant, T0)
+      const heard: string[] = []
+      ledger.onEnding((id) => heard.push(id))
+      await other.end(grant, 'revoked_by_operator', T0 + 1, 'ada')
+      const unknown = { ...grant, id: 'k_0000000000000000000000' }
+      await expect(ledger.charge(unknown, aRequest(), T0 + 1)).rejects.toMatchObject({ name: 'StorageUnavailable' })
+      await expect.poll(() => heard, { timeout: 6000 }).toEqual([grant.id])
+    })
+
     test('what one process has written the other one sees at once', async () => {
       const other = await open()
       const grant = await minted(ledger)

@@ -38,6 +38,8 @@ export function transact<T>(store: Store, work: (transaction: Transaction) => T)
   const closed: string[] = []
   let broker: OpenBrokerChain | null = null
   let lastEvent = 0
+  /** What another process wrote is told by the transaction that comes through, or not at all. */
+  const { lastEvent: seenEvent, dataVersion: seenVersion } = store
 
   const transaction: Transaction = {
     sql,
@@ -112,6 +114,8 @@ export function transact<T>(store: Store, work: (transaction: Transaction) => T)
     store.lastEvent = lastEvent || store.lastEvent
     return { value, endings }
   } catch (error) {
+    store.lastEvent = seenEvent
+    store.dataVersion = seenVersion
     store.grants.clear()
     store.refusals.putBack(taken)
     for (const id of closed) store.openRequests.add(id)
