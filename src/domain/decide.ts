@@ -125,8 +125,7 @@ function claimsMatch(policy: Policy, { job }: Application): readonly Finding[] {
     const value = Object.hasOwn(job.claims, name) ? job.claims[name]! : null
     return {
       check: name === 'event_name' ? name : `claims.${name}`,
-      // Letters that look alike are how names are forged; GitHub's own names are ASCII.
-      passed: value !== null && IS_ASCII.test(value) && patterns.some((pattern) => matches(pattern, value)),
+      passed: value !== null && isOneOf(patterns, value),
       expected: patterns.join(', '),
       found: value ?? 'no such claim',
       plea:
@@ -263,7 +262,10 @@ function has(provider: Provider, route: Route): boolean {
 }
 
 /** Whether the policy is about this repository, so that its reasons may be told to the repository's jobs. */
-function namesRepository({ repositoryIds, repositoryOwnerIds }: Policy, job: Job): boolean {
+function namesRepository({ repositoryIds, repositoryOwnerIds, claims }: Policy, job: Job): boolean {
+  // Ids are unique within one issuer: at another the same number is a stranger's.
+  const issuers = claims.get('iss')
+  if (issuers && !isOneOf(issuers, job.issuer)) return false
   return (
     (repositoryIds ?? []).includes(job.repositoryId) ||
     (repositoryIds === null && (repositoryOwnerIds ?? []).includes(job.repositoryOwnerId))
@@ -279,6 +281,11 @@ function denial(policies: readonly Policy[], job: Job, ask: Ask, closest: Object
 }
 
 const IS_ASCII = /^[\x20-\x7e]*$/
+
+/** Letters that look alike are how names are forged; GitHub's own names are ASCII. */
+function isOneOf(patterns: readonly Pattern[], value: string): boolean {
+  return IS_ASCII.test(value) && patterns.some((pattern) => matches(pattern, value))
+}
 
 function quoted(text: string): string {
   return JSON.stringify(recordable(text))

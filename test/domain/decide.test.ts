@@ -343,6 +343,15 @@ describe('what a denial tells the job', () => {
     expect(denied(policies, aJob({ repository_id: '102' }))).toBe(generic)
   })
 
+  test('nothing to the repository of another issuer whose id is the same', () => {
+    const policies = [{ ...secret, claims: claims({ iss: ['https://token.actions.githubusercontent.com'] }) }]
+    const stranger = aJob({ iss: 'https://ghes.example.com/_services/token' })
+    expect(denied(policies, stranger)).toBe(generic)
+    expect(denied(policies, stranger, ask({ policy: 'deploy' }))).toBe(generic)
+    expect(denied(policies, stranger, ask({ policy: 'no-such-policy' }))).toBe(generic)
+    expect(denied(policies, aJob({ event_name: 'issues' }))).toContain('policy "deploy"')
+  })
+
   test("the claim that failed and the token's own value, where its repository is named", () => {
     const sentence = denied([secret], aJob({ ref: 'refs/heads/mine' }))
     expect(sentence).toContain('ref "refs/heads/mine"')
