@@ -160,6 +160,7 @@ function readConfig(root: Place, sources: ConfigSources): Config | undefined {
   const adminListen = fields.take('admin_listen', address, DEFAULT_ADMIN_LISTEN)
   const storage = fields.take('storage', storageBeside(file), sqliteBeside(file, DEFAULT_STORAGE))
   const providers = fields.need('providers', providersFrom(secrets))
+  const believed = fields.take('issuers', issuers, DEFAULT_ISSUERS)
   refuseOneAddressForBoth(fields, listen, adminListen)
   refuseMissingMasterKey(fields, storage)
   return whole<Config>({
@@ -170,10 +171,10 @@ function readConfig(root: Place, sources: ConfigSources): Config | undefined {
     adminListen,
     storage: withAcceptedRisk(fields, storage),
     masterKey: fields.take('master_key', masterKeyFrom({ ...secrets, areRead: needed !== 'none' }), null),
-    issuers: fields.take('issuers', issuers, DEFAULT_ISSUERS),
+    issuers: believed,
     providers: providers?.providers,
     credentials: providers?.credentials,
-    policies: fields.need('policies', policiesFrom(providers)),
+    policies: fields.need('policies', policiesFrom({ providers, issuers: believed, audience: url?.audience })),
     github: fields.take('github', githubFrom(secrets), null),
     audit: fields.take('audit', auditFrom(file, secrets), DEFAULT_AUDIT),
     retention: fields.take('retention', retention, DEFAULT_RETENTION),

@@ -1,4 +1,5 @@
-import type { Pattern } from '#domain/pattern.ts'
+import type { Issuer } from '#config.ts'
+import { matches, type Pattern } from '#domain/pattern.ts'
 import {
   DEFAULT_CONCURRENT_REQUESTS,
   DEFAULT_EVENTS,
@@ -32,8 +33,15 @@ const FIELDS = [
   'limits',
 ]
 
+/** What of the file policies must agree with. What is `undefined` was refused itself, and nothing is held against it. */
+export interface Surroundings {
+  readonly providers: Providers | undefined
+  readonly issuers: readonly Issuer[] | undefined
+  readonly audience: string | undefined
+}
+
 /** Reads `policies:`. */
-export function policiesFrom(known: Providers | undefined): Reader<readonly Policy[]> {
+export function policiesFrom(around: Surroundings): Reader<readonly Policy[]> {
   return (at) => {
     const entries = at.entries('a list of policies')
     if (!entries) return undefined
@@ -41,29 +49,34 @@ export function policiesFrom(known: Providers | undefined): Reader<readonly Poli
     const names = new Map<string, string>()
     const policies = entries.map((entry) => {
       const fields = entry.fields(FIELDS)
-      return fields && readPolicy(fields, names, known)
+      return fields && readPolicy(fields, names, around)
     })
     return policies.includes(undefined) ? undefined : (policies as Policy[])
   }
 }
 
-function readPolicy(fields: Fields, names: Map<string, string>, known: Providers | undefined): Policy | undefined {
+function readPolicy(fields: Fields, names: Map<string, string>, around: Surroundings): Policy | undefined {
+  const known = around.providers
   const providers = fields.need('providers', providersOf(known))
   const narrowed = providers?.flatMap((name) => known?.providers.get(name) ?? []) ?? []
   refuseWithoutId(fields)
   refuseModelsOfBlindProviders(fields, narrowed)
+  const repositoryIds = fields.take('repository_id', ids, null)
+  const repositoryOwnerIds = fields.take('repository_owner_id', ids, null)
+  const activations = fields.need('activations', count)
+  const possible = possibleClaims(around, { repository_id: repositoryIds, repository_owner_id: repositoryOwnerIds })
   const policy = whole<Policy>({
     name: fields.need('name', newName(names)),
-    repositoryIds: fields.take('repository_id', ids, null),
-    repositoryOwnerIds: fields.take('repository_owner_id', ids, null),
-    claims: fields.take('claims', claims, DEFAULT_CLAIMS),
+    repositoryIds,
+    repositoryOwnerIds,
+    claims: fields.take('claims', claimsAmong(possible), DEFAULT_CLAIMS),
     providers,
-    activations: fields.need('activations', wholeNumber(1, MAX_ACTIVATIONS)),
+    activations,
     expiresInSeconds: fields.take('expires_in', seconds, DEFAULT_EXPIRES_IN_SECONDS),
     idleAfterSeconds: fields.take('idle_after', seconds, null),
     routes: fields.take('routes', routesAt(narrowed), null),
     models: fields.take('models', models, null),
-    limits: fields.take('limits', limits, NO_LIMITS),
+    limits: fields.take('limits', limitsOver(activations), NO_LIMITS),
   })
   if (policy) refuseWideScope(fields, policy, narrowed)
   return policy
@@ -162,22 +175,64 @@ const REPOSITORY_PROPERTY = /^repo_property_[A-Za-z0-9_#$-]{1,75}$/
 
 const DEFAULT_CLAIMS: ReadonlyMap<string, readonly Pattern[]> = new Map([['event_name', DEFAULT_EVENTS]])
 
-const claims: Reader<Policy['claims']> = (at) => {
-  const members = at.members('a map of claims, such as ref: refs/heads/main')
-  if (!members) return undefined
-  const read = new Map(DEFAULT_CLAIMS)
-  let isWhole = true
-  for (const [name, place] of members) {
-    const isKnown = CLAIMS.includes(name) || REPOSITORY_PROPERTY.test(name)
-    if (!isKnown) place.refuseName(`GitHub's ID tokens have no such claim to compare${nearest(name, CLAIMS)}`)
-    const values = (name === 'event_name' ? events : patterns)(place)
-    if (isKnown && values) read.set(name, values)
-    else isWhole = false
-  }
-  return isWhole ? read : undefined
+/** The values that a claim can have in a token that gets as far as the policy, and what to do about another. */
+interface Possible {
+  readonly values: readonly string[]
+  readonly otherwise: string
 }
 
-const patterns = listOf(pattern, 'text or a list of texts', 'alone')
+/** The claims of which more is known than their form. */
+function possibleClaims(
+  { issuers, audience }: Surroundings,
+  ids: Readonly<Record<string, readonly string[] | null | undefined>>,
+): ReadonlyMap<string, Possible> {
+  const possible = new Map<string, Possible>()
+  if (issuers)
+    possible.set('iss', {
+      values: issuers.map(({ url }) => url),
+      otherwise: 'this matches no issuer of the broker: write it as it stands under issuers, or add it there',
+    })
+  if (audience)
+    possible.set('aud', {
+      values: [audience],
+      otherwise: `only ID tokens for ${audience}, the origin of public_url, are accepted: write that, or leave aud out`,
+    })
+  for (const [name, values] of Object.entries(ids))
+    if (values)
+      possible.set(name, {
+        values,
+        otherwise: `this matches none of the policy's ${name}: make them agree, or leave the claim out`,
+      })
+  return possible
+}
+
+function claimsAmong(possible: ReadonlyMap<string, Possible>): Reader<Policy['claims']> {
+  return (at) => {
+    const members = at.members('a map of claims, such as ref: refs/heads/main')
+    if (!members) return undefined
+    const read = new Map(DEFAULT_CLAIMS)
+    let isWhole = true
+    for (const [name, place] of members) {
+      const isKnown = CLAIMS.includes(name) || REPOSITORY_PROPERTY.test(name)
+      if (!isKnown) place.refuseName(`GitHub's ID tokens have no such claim to compare${nearest(name, CLAIMS)}`)
+      const values = (name === 'event_name' ? events : patternsAmong(possible.get(name)))(place)
+      if (isKnown && values) read.set(name, values)
+      else isWhole = false
+    }
+    return isWhole ? read : undefined
+  }
+}
+
+/** A pattern that could never match is a slip of the pen, and one rule less than its author thinks. */
+function patternsAmong(possible: Possible | undefined): Reader<readonly Pattern[]> {
+  const read: Reader<Pattern> = (at) => {
+    const wanted = pattern(at)
+    if (wanted === undefined || !possible || possible.values.some((value) => matches(wanted, value))) return wanted
+    return at.refuse(possible.otherwise)
+  }
+  return listOf(read, 'text or a list of texts', 'alone')
+}
+
 /** Events in which an outsider decides what runs have to be named, so that a pattern cannot let them in. */
 const events = listOf(
   word(/^[a-z_]{1,64}$/, 'the name of an event, without "*"'),
@@ -220,21 +275,31 @@ const NO_LIMITS: PolicyLimits = {
   concurrentRequests: DEFAULT_CONCURRENT_REQUESTS,
 }
 
-const limits: Reader<PolicyLimits> = (at) => {
-  const fields = at.fields(['keys_per_run', 'activations_per_run', 'activations_per_day', 'concurrent_requests'])
-  return (
-    fields &&
-    whole<PolicyLimits>({
-      keysPerRun: fields.take('keys_per_run', wholeNumber(1, MAX_KEYS_PER_RUN), NO_LIMITS.keysPerRun),
-      activationsPerRun: fields.take('activations_per_run', count, NO_LIMITS.activationsPerRun),
-      activationsPerDay: fields.take('activations_per_day', count, NO_LIMITS.activationsPerDay),
-      concurrentRequests: fields.take(
-        'concurrent_requests',
-        wholeNumber(1, MAX_CONCURRENT_REQUESTS),
-        NO_LIMITS.concurrentRequests,
-      ),
-    })
-  )
+/** @param activations those of one job; a limit below them would refuse every key that asks for all of them */
+function limitsOver(activations: number | undefined): Reader<PolicyLimits> {
+  const budget: Reader<number> = (at) => {
+    const limit = count(at)
+    if (limit === undefined || activations === undefined || limit >= activations) return limit
+    return at.refuse(
+      `expected at least ${activations}, the policy's activations, got ${limit}: raise this, or lower activations`,
+    )
+  }
+  return (at) => {
+    const fields = at.fields(['keys_per_run', 'activations_per_run', 'activations_per_day', 'concurrent_requests'])
+    return (
+      fields &&
+      whole<PolicyLimits>({
+        keysPerRun: fields.take('keys_per_run', wholeNumber(1, MAX_KEYS_PER_RUN), NO_LIMITS.keysPerRun),
+        activationsPerRun: fields.take('activations_per_run', budget, NO_LIMITS.activationsPerRun),
+        activationsPerDay: fields.take('activations_per_day', budget, NO_LIMITS.activationsPerDay),
+        concurrentRequests: fields.take(
+          'concurrent_requests',
+          wholeNumber(1, MAX_CONCURRENT_REQUESTS),
+          NO_LIMITS.concurrentRequests,
+        ),
+      })
+    )
+  }
 }
 
 const count = wholeNumber(1, MAX_ACTIVATIONS)
