@@ -27,6 +27,7 @@ import {
 } from './config/settings.ts'
 import { address } from './config/values.ts'
 
+export { risks } from './config/risks.ts'
 export { credentialFault } from './config/secret.ts'
 
 /** `till.yaml`, compiled. Everything in it has been checked; secrets have been read. */

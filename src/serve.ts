@@ -1,6 +1,6 @@
 import { checkpointSink } from '#audit/checkpoint-sink.ts'
 import type { Clock, Log } from '#broker/ports.ts'
-import type { Address, Config } from '#config.ts'
+import { type Address, type Config, risks } from '#config.ts'
 import { receiptSigner } from '#crypto/receipt-signer.ts'
 import { brokerClock, sinceStart, systemClock } from './serve/broker-clock.ts'
 import { startGitHub } from './serve/github.ts'
@@ -81,6 +81,7 @@ async function start(config: Config, opened: OpenLedger, log: Log, steady: Stead
   const planes = config.workers === 1 ? await openPlanes(world) : await startWorkers(world)
   const { address } = planes
   log.info('broker.started', { address: `${address.host}:${address.port}`, version })
+  warnOfRisks(config, log)
   const stopHousekeeping = startHousekeeping({ ledger, records, signer, sink, steady, config: () => current, log })
 
   const stop = async (graceMilliseconds: number) => {
@@ -100,7 +101,13 @@ async function start(config: Config, opened: OpenLedger, log: Log, steady: Stead
       const fixed = needsRestart(config, next)
       if (fixed.length > 0) log.warn('config.needs_restart', { part: fixed })
       log.info('config.reloaded', { file: next.file })
+      warnOfRisks(next, log)
     },
     close: (graceMilliseconds = GRACE_MILLISECONDS) => (stopped ??= stop(graceMilliseconds)),
   }
+}
+
+/** `till check` is not all that operators read. */
+function warnOfRisks(config: Config, log: Log): void {
+  for (const problem of risks(config)) log.warn('config.risky', { problem })
 }

@@ -135,6 +135,23 @@ test('what a reload cannot change stays, and is named', async () => {
   expect(await (await fetch(`${url}/.well-known/till`)).json()).toMatchObject({ audience: till.url })
 })
 
+test('policies for any of several issuers are named in the log, at the start and at a reload', async () => {
+  const till = await running.till()
+  const issuers = ['http://127.0.0.1:9', 'http://127.0.0.1:10']
+  const among = (count: number) => beside(till, (file) => Object.assign(file, { issuers: issuers.slice(0, count) }))
+  const { broker, log } = await running.start(among(1))
+  const risks = () => log.filter(({ event }) => event === 'config.risky')
+  expect(risks()).toEqual([])
+  await broker.reload(among(2))
+  expect(risks()).toHaveLength(among(2).policies.length)
+  expect(risks()[0]?.fields).toMatchObject({ problem: expect.stringContaining('has no claims.iss') })
+  await broker.reload(among(1))
+  expect(risks()).toHaveLength(among(2).policies.length)
+
+  const other = await running.start({ ...among(2), storage: { kind: 'sqlite', path: `${till.file}.third.db` } })
+  expect(other.log.map(({ event }) => event)).toContain('config.risky')
+})
+
 test.each([
   ['an App waits', { app_id: '123', private_key: 'file:app.pem' }, ['github']],
   ['a webhook without an App does not wait', { webhook_secret: 'env:MASTER_KEY' }, []],

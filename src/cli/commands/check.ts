@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { isConfig, problemLines, readConfigFile } from '#cli/config-file.ts'
 import { Failure } from '#cli/failure.ts'
-import type { Config } from '#config.ts'
+import { type Config, risks } from '#config.ts'
 
 /** `till check`: says everything that is wrong with the configuration at once, or that it is good. */
 export function checkCommand(): Command {
@@ -12,22 +12,10 @@ export function checkCommand(): Command {
       const config = readConfigFile(file)
       if (isConfig(config)) {
         process.stdout.write(`${file} is good: ${summary(config)}.\n`)
-        for (const warning of warnings(config)) process.stdout.write(`warning: ${warning}\n`)
+        for (const risk of risks(config)) process.stdout.write(`warning: ${risk}\n`)
       } else
         throw new Failure([...problemLines(file, config), `${file} has ${count(config.length, 'problem')}.`].join('\n'))
     })
-}
-
-/** What is allowed and seldom meant. */
-function warnings({ issuers, policies }: Config): string[] {
-  if (issuers.length < 2) return []
-  return policies
-    .filter(({ claims }) => !claims.has('iss'))
-    .map(
-      ({ name }) =>
-        `policy "${name}" has no claims.iss, and there are ${issuers.length} issuers: ids are unique within one GitHub ` +
-        'only, so that the repository with this id at any of them gets a key.',
-    )
 }
 
 /** Such as `2 providers, 1 policy, 1 issuer, SQLite, for jobs at https://till.example.com`. */
