@@ -13,6 +13,8 @@ export const LAST_GOOD_SECONDS = 86_400
 export const REFRESH_SECONDS = 60
 /** The same while none is known, so that a broker that starts during an outage recovers soon after it. */
 export const FIRST_FETCH_SECONDS = 5
+/** The least time between two reads of a stored set that could not be read. */
+export const RESTORE_SECONDS = 5
 /** How far a stored set may come from the future. */
 const LEEWAY_SECONDS = 30
 
@@ -37,6 +39,7 @@ interface Store {
   attemptedAt: NumericDate | null
   fetching: Promise<void> | null
   restoring: Promise<void> | null
+  notRestoredAt: NumericDate | null
 }
 
 /**
@@ -56,7 +59,13 @@ export function issuerKeys({
   const stores = new Map<string, Store>()
 
   const storeOf = (issuer: string): Store => {
-    const store = stores.get(issuer) ?? { set: null, attemptedAt: null, fetching: null, restoring: null }
+    const store = stores.get(issuer) ?? {
+      set: null,
+      attemptedAt: null,
+      fetching: null,
+      restoring: null,
+      notRestoredAt: null,
+    }
     stores.set(issuer, store)
     return store
   }
@@ -101,17 +110,22 @@ export function issuerKeys({
       .catch(() => log.warn('issuer.keys_not_stored', { issuer }))
   }
 
-  /** The set of the process before this one, once. */
-  const restore = (issuer: string, store: Store): Promise<void> => {
-    store.restoring ??= (async () => {
-      try {
-        const stored = await records?.readRecord(recordName(issuer))
-        if (stored) store.set = await storedSet(issuer, stored)
-      } catch {
-        log.warn('issuer.keys_not_restored', { issuer })
-      }
-    })()
-    return store.restoring
+  /** The set of the process before this one, once. A read that failed is repeated, while no set has come meanwhile. */
+  const restore = async (issuer: string, store: Store): Promise<void> => {
+    if (!store.restoring && (store.set || since(store.notRestoredAt) < RESTORE_SECONDS)) return
+    store.restoring ??= readSet(issuer, store).catch(() => {
+      store.restoring = null
+      store.notRestoredAt = clock()
+      log.warn('issuer.keys_not_restored', { issuer })
+    })
+    await store.restoring
+  }
+
+  const readSet = async (issuer: string, store: Store): Promise<void> => {
+    const stored = await records?.readRecord(recordName(issuer))
+    const set = stored ? await storedSet(issuer, stored) : null
+    // One that was fetched while the ledger took its time is newer.
+    store.set ??= set
   }
 
   return {

@@ -8,6 +8,7 @@ import {
   issuerKeys,
   LAST_GOOD_SECONDS,
   REFRESH_SECONDS,
+  RESTORE_SECONDS,
 } from '#oidc/issuer-keys.ts'
 import { MOST_KEYS } from '#oidc/key-set.ts'
 import { recordingLog } from '#test/support/recording-log.ts'
@@ -376,6 +377,33 @@ describe('a stored key set', () => {
     records.readRecord = () => Promise.reject(new Error('sealed under another master key'))
     expect(await find('one')).toBe('unavailable')
     expect(log.lines.join()).toContain('issuer.keys_not_restored')
+  })
+
+  test('that could not be read once is read again, and not at each token', async () => {
+    stored(good())
+    const { readRecord } = records
+    let reads = 0
+    records.readRecord = () => {
+      reads++
+      return Promise.reject(new Error('the database is locked'))
+    }
+    expect([await find('one'), await find('one'), reads]).toEqual(['unavailable', 'unavailable', 1])
+    records.readRecord = readRecord
+    now += RESTORE_SECONDS
+    expect(await find('one')).toBe('key')
+  })
+
+  test('that is read at last does not take the place of one that was fetched', async () => {
+    stored(good())
+    const { readRecord } = records
+    records.readRecord = () => Promise.reject(new Error('the database is locked'))
+    server.discovery = json({ issuer: server.url, jwks_uri: `${server.url}/jwks` })
+    records.writeRecord = () => Promise.reject(new Error('the database is locked'))
+    server.publish(two)
+    expect(await find('two')).toBe('key')
+    records.readRecord = readRecord
+    now += RESTORE_SECONDS
+    expect([await find('one'), await find('two')]).toEqual(['unknown_kid', 'key'])
   })
 
   test('that cannot be written is a line in the log, and the keys are good', async () => {
