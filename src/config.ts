@@ -27,6 +27,7 @@ import {
 } from './config/settings.ts'
 import { address } from './config/values.ts'
 
+export { readConfigText, readSecretFile } from './config/read-file.ts'
 export { risks } from './config/risks.ts'
 export { credentialFault } from './config/secret.ts'
 

@@ -48,6 +48,7 @@ const READ_FAULTS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   EACCES: 'cannot read this file: the permission is missing',
   EISDIR: 'expected a file, got a folder',
+  ENOTREG: 'expected a regular file, got a device or a pipe',
   EFBIG: 'this file is too large for a secret',
 }
 
