@@ -27,7 +27,8 @@ export function secret(sources: SecretSources, others = ''): Reader<string> {
 
 function fromEnvironment(at: Place, name: string, { env }: SecretSources): string | undefined {
   if (!/^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(name)) return at.refuse('expected env: and the name of a variable')
-  const value = env[name]
+  // A variable, not what every object has.
+  const value = Object.hasOwn(env, name) ? env[name] : undefined
   if (value === undefined) return at.refuse(`the environment variable ${name} is not set`)
   return value === '' ? at.refuse(`the environment variable ${name} is empty`) : value
 }

@@ -171,6 +171,17 @@ test('a file gives its secret without the line end, and is found from the folder
   expect(credentials.get('openai')).toEqual({ kind: 'value', value: SECRET })
 })
 
+test.each(['constructor', 'toString', '__proto__', '__defineGetter__'])(
+  'env:%s is a variable that is not set, as long as nobody sets it',
+  (name) => {
+    expect(problems(MINIMAL.replace('env:GOOD', `env:${name}`))).toMatchObject([
+      { path: 'providers.openai.credential', message: `the environment variable ${name} is not set` },
+    ])
+    const env = Object.fromEntries([[name, SECRET]])
+    expect(parseConfig(MINIMAL.replace('env:GOOD', `env:${name}`), { ...sources, env })).not.toBeInstanceOf(Array)
+  },
+)
+
 test.each([
   ['https://till.example.com/', 'https://till.example.com', 'https://till.example.com'],
   ['https://Till.Example.com:443/ci', 'https://till.example.com/ci', 'https://till.example.com'],
