@@ -23,6 +23,9 @@ const FORBIDDEN: readonly (readonly [option: RegExp, harm: string])[] = [
   [/^--(?:tls-keylog|trace-tls)$/, 'it lets others read what is sent to providers'],
 ]
 
+/** Variables that have Node write what it does to standard error, whatever it holds. An empty one does nothing. */
+const TELLTALE = ['NODE_DEBUG', 'NODE_DEBUG_NATIVE']
+
 /**
  * Refuses to start where memory or traffic is open to others.
  *
@@ -36,6 +39,11 @@ export function processKeepsSecrets({ execArgv, env, isInspected }: ProcessSetti
   for (const option of [...execArgv, ...optionsIn(env['NODE_OPTIONS'])].map(plain))
     for (const [forbidden, harm] of FORBIDDEN)
       if (forbidden.test(option)) throw new StartError(`Cannot start with ${option}: ${harm}. Start without it.`)
+  for (const name of TELLTALE)
+    if (env[name])
+      throw new StartError(
+        `Cannot start with ${name}: Node would write credentials into the log, with the environment of the workers or what is sent. Start without it.`,
+      )
   if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0')
     throw new StartError(
       'Cannot start with NODE_TLS_REJECT_UNAUTHORIZED=0: anybody on the way could take the credentials. Remove it, and name a private authority in NODE_EXTRA_CA_CERTS.',

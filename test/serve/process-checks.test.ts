@@ -28,6 +28,11 @@ test.each([
   expect(() => processKeepsSecrets({ ...SAFE, env: { NODE_OPTIONS: `--no-deprecation "${option}"` } })).toThrow()
 })
 
+test.each(['NODE_DEBUG', 'NODE_DEBUG_NATIVE'])('T39: it may not with %s, which has Node tell of its inside', (name) => {
+  expect(() => processKeepsSecrets({ ...SAFE, env: { [name]: 'child_process' } })).toThrow(`Cannot start with ${name}`)
+  expect(() => processKeepsSecrets({ ...SAFE, env: { [name]: '' } })).not.toThrow()
+})
+
 test('T39, T53: it may not where certificates are not checked, nor under an inspector', () => {
   expect(() => processKeepsSecrets({ ...SAFE, env: { NODE_TLS_REJECT_UNAUTHORIZED: '0' } })).toThrow()
   expect(() => processKeepsSecrets({ ...SAFE, isInspected: true })).toThrow()
