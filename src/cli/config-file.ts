@@ -1,9 +1,13 @@
-import { readFileSync, statSync } from 'node:fs'
-import { type Config, type ConfigProblem, type ConfigSources, parseConfig, problemLine } from '#config.ts'
+import {
+  type Config,
+  type ConfigProblem,
+  type ConfigSources,
+  parseConfig,
+  problemLine,
+  readConfigText,
+  readSecretFile,
+} from '#config.ts'
 import { Failure } from './failure.ts'
-
-/** Bytes. More is no secret: it is the wrong file. */
-const MAX_SECRET_FILE_BYTES = 65_536
 
 /** Which secrets a command needs; a shell of the operator's seldom has them all. */
 export type Secrets = NonNullable<ConfigSources['secrets']>
@@ -12,7 +16,7 @@ export type Secrets = NonNullable<ConfigSources['secrets']>
 export function readConfigFile(file: string, secrets: Secrets = 'all'): Config | readonly ConfigProblem[] {
   let source: string
   try {
-    source = readFileSync(file, 'utf8')
+    source = readConfigText(file)
   } catch (error) {
     return [{ line: 0, column: 0, path: '', message: cannotRead(error) }]
   }
@@ -36,12 +40,11 @@ export function problemLines(file: string, problems: readonly ConfigProblem[]): 
 
 function cannotRead(error: unknown): string {
   const { code } = error as NodeJS.ErrnoException
-  return code === 'ENOENT'
-    ? 'there is no such file; `till init` writes one, and --config names another'
-    : `cannot read this file (${code})`
+  return READ_FAULTS[code ?? ''] ?? `cannot read this file (${code})`
 }
 
-function readSecretFile(path: string): string {
-  if (statSync(path).size > MAX_SECRET_FILE_BYTES) throw Object.assign(new Error('too large'), { code: 'EFBIG' })
-  return readFileSync(path, 'utf8')
+const READ_FAULTS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file; `till init` writes one, and --config names another',
+  ENOTREG: 'expected a regular file or a pipe, got a device',
+  EFBIG: 'this file is too large for a configuration',
 }

@@ -21,3 +21,13 @@ test('till check warns of a policy without claims.iss where there are several is
   expect(await check([one, two])).toBe(true)
   expect(await check([one, two], { iss: one })).toBe(false)
 })
+
+test('till check ends at what has no end: a device as the file of a secret, and as the configuration', async () => {
+  const cwd = configured()
+  const file = join(cwd, 'till.yaml')
+  writeFileSync(file, readFileSync(file, 'utf8').replace('env:OPENAI_API_KEY', 'file:/dev/zero'))
+  const secret = await runTill(['check'], { cwd })
+  expect([secret.status, secret.stderr]).toEqual([1, expect.stringContaining('expected a regular file')])
+  const whole = await runTill(['check', '--config', '/dev/zero'], { cwd })
+  expect([whole.status, whole.stderr]).toEqual([1, expect.stringContaining('expected a regular file')])
+})
