@@ -5,7 +5,7 @@ import { mint } from '#client/mint.ts'
 import type { MintAnswer } from '#wire/mint.ts'
 import type { Setting } from './agents/agent.ts'
 import { agents } from './agents/agents.ts'
-import { probe, write } from './agents/home-files.ts'
+import { type HomeFile, homeFiles, write } from './agents/home-files.ts'
 import { explain } from './explain.ts'
 import { idToken } from './id-token.ts'
 import { type Inputs, readInputs } from './inputs.ts'
@@ -27,7 +27,7 @@ async function main(): Promise<void> {
   mask(getInput('github-token'))
   const inputs = readInputs()
   // Asked before there is a key, so that a file that cannot be kept costs no budget.
-  for (const { file } of inputs.agents.map((name) => agents[name])) if (file) probe(file, inputs.request.providers)
+  const files = homeFiles(inputs.agents)
 
   const minted = await mintKey(inputs, deadline)
   maskKey(minted.key)
@@ -35,7 +35,9 @@ async function main(): Promise<void> {
   saveState(state.broker, inputs.broker)
   saveState(state.audience, inputs.audience)
   saveState(state.expiresAt, String(Math.floor(minted.expires_at)))
-  handOver(inputs, minted)
+  // Before the first is written: post puts it back although the second cannot be.
+  if (files.length > 0) saveState(state.files, JSON.stringify(files))
+  handOver(inputs, minted, files)
 
   const unit = minted.budget_unit === 'run_attempt' ? ' for all jobs of this run attempt' : ''
   info(
@@ -70,7 +72,7 @@ async function mintKey(inputs: Inputs, deadline: number): Promise<MintAnswer> {
 }
 
 /** Outputs, environment and files. The key and all its forms are masked by now. */
-function handOver({ request, exportEnv, agents: names }: Inputs, minted: MintAnswer): void {
+function handOver({ request, exportEnv, agents: names }: Inputs, minted: MintAnswer, files: readonly HomeFile[]): void {
   const bases = new Map(request.providers.map((name) => [name, minted.providers[name]!.base_url]))
   setOutput('key', minted.key)
   setOutput('key-id', minted.id)
@@ -86,8 +88,8 @@ function handOver({ request, exportEnv, agents: names }: Inputs, minted: MintAns
       for (const [variable, value] of Object.entries(agents[name].variables?.(setting) ?? {}))
         exportVariable(variable, value)
   }
-  const written = names.map((name) => agents[name].file).filter((file) => file !== undefined)
-  if (written.length > 0) saveState(state.files, JSON.stringify(written.map((file) => write(file, setting))))
+  const base = bases.get('openai') ?? ''
+  for (const file of files) write(file, { key: minted.id, base, expires: minted.expires_at })
 }
 
 function exportProvider(provider: string, base: string, key: string): void {

@@ -4,7 +4,7 @@ import { readReceipt, revoke } from '#client/receipt.ts'
 import type { Receipt } from '#domain/receipt.ts'
 import { receiptMarkdown, verdict } from '#views/receipt.ts'
 import type { ReceiptAnswer } from '#wire/receipt.ts'
-import { restore, type Written } from './agents/home-files.ts'
+import { type HomeFile, restore } from './agents/home-files.ts'
 import { explain } from './explain.ts'
 import { idToken } from './id-token.ts'
 import { type FailOn, type ReportInputs, readReportInputs } from './inputs.ts'
@@ -124,10 +124,13 @@ const MEANING: Readonly<Record<FailOn, string>> = {
 function putFilesBack(): void {
   const files = getState(state.files)
   if (files === '') return
-  for (const file of JSON.parse(files) as Written[]) {
-    const reason = restore(file)
-    if (reason !== null) info(`Left ${file.path} as it is: ${reason}.`)
-  }
+  for (const file of JSON.parse(files) as HomeFile[])
+    try {
+      const reason = restore(file, getState(state.keyId))
+      if (reason !== null) info(`Left ${file.path} as it is: ${reason}.`)
+    } catch (error) {
+      warning(`Cannot put ${file.path} back: ${printable(error instanceof Error ? error.message : String(error))}.`)
+    }
 }
 
 try {

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest'
-import { codex } from '#action/agents/codex.ts'
 import { statements } from '#action/agents/toml.ts'
 
 const hard = `# a comment
@@ -59,22 +58,6 @@ test('statements know their table and key, through strings, brackets and comment
     'model_providers till query_params | v',
     'profiles x | model_provider',
   ])
-})
-
-test('codex: only the choice of a provider and an earlier till are left out', () => {
-  const bases = new Map([['openai', 'https://till.example.com/proxy/openai/v1']])
-  const merged = codex.file!.merge(hard, { key: '', bases, models: [] })
-  expect(merged.startsWith('model_provider = "till"\n# a comment\n')).toBe(true)
-  const lost = statements(hard)!.filter(({ text }) => !merged.includes(text))
-  expect(lost.map(({ text }) => text)).toEqual([
-    '"model_provider" = "azure"\n',
-    'base_url = "old"\n',
-    '[model_providers.till.query_params]\n',
-    'v = "1"\n',
-  ])
-  expect(merged.match(/^\[model_providers\.till\]$/gm)).toHaveLength(2)
-  const twice = codex.file!.merge(merged, { key: '', bases, models: [] })
-  expect(twice.replace('\n\n[model_providers.till]', '\n[model_providers.till]')).toBe(merged)
 })
 
 test.each(['x', 'x =', 'x = "', 'x = [1', 'x = """', '[a', '= 1', 'x = 1]', 'x = "a\nb"'])('%j is not TOML', (text) => {
