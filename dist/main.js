@@ -1,5 +1,5 @@
 // src/action/main.ts
-import { randomBytes } from "node:crypto";
+import { randomBytes as randomBytes2 } from "node:crypto";
 
 // node_modules/@actions/core/lib/command.js
 import * as os from "os";
@@ -192,12 +192,12 @@ var list = (shape, least, most) => (value, field) => {
 var record = (name2, shape, most) => (value, field) => {
   if (!isObject(value) || Object.keys(value).length > most)
     throw new ShapeError(field, `an object of at most ${most} members`);
-  const read = /* @__PURE__ */ Object.create(null);
-  for (const [key, member] of Object.entries(value)) {
+  const read3 = /* @__PURE__ */ Object.create(null);
+  for (const [key, member2] of Object.entries(value)) {
     if (!name2.test(key)) throw new ShapeError(field, "an object with names of the expected form");
-    read[key] = shape(member, `${field}.${key}`);
+    read3[key] = shape(member2, `${field}.${key}`);
   }
-  return read;
+  return read3;
 };
 var object = (required, optional, extra) => (value, field) => {
   if (!isObject(value)) throw new ShapeError(field, "a JSON object");
@@ -211,14 +211,14 @@ var object = (required, optional, extra) => (value, field) => {
           `no such field; known are ${[...Object.keys(required), ...Object.keys(optional)].join(", ")}`
         );
   }
-  const read = {};
+  const read3 = {};
   for (const [name2, shape] of Object.entries(required)) {
     if (!Object.hasOwn(value, name2)) throw new ShapeError(at(name2), "this field", "is missing");
-    read[name2] = shape(value[name2], at(name2));
+    read3[name2] = shape(value[name2], at(name2));
   }
   for (const [name2, shape] of Object.entries(optional))
-    if (Object.hasOwn(value, name2)) read[name2] = shape(value[name2], at(name2));
-  return read;
+    if (Object.hasOwn(value, name2)) read3[name2] = shape(value[name2], at(name2));
+  return read3;
 };
 function isObject(value) {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -294,7 +294,7 @@ function nonsense(why) {
   return { kind: "nonsense", why };
 }
 function send(question) {
-  const { promise, resolve } = Promise.withResolvers();
+  const { promise, resolve: resolve2 } = Promise.withResolvers();
   const url2 = new URL(question.url);
   const { request, agent } = transport(url2);
   const sent = request(url2, {
@@ -313,7 +313,7 @@ function send(question) {
   const settle = (outcome) => {
     clearTimeout(timer);
     if (outcome.kind !== "answered") sent.destroy();
-    resolve(outcome);
+    resolve2(outcome);
   };
   const timer = setTimeout(
     () => settle({ kind: "unreachable", why: `no answer within ${question.timeoutMilliseconds / 1e3} s` }),
@@ -502,10 +502,22 @@ var claudeCode = {
   variables: () => ({ CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1" })
 };
 
-// src/action/step-error.ts
-var StepError = class extends Error {
-  name = "StepError";
-};
+// src/action/agents/ours.ts
+function asciiJson(value) {
+  return JSON.stringify(value).replace(
+    /[^\x20-\x7e]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
+  );
+}
+function parseOurs(value) {
+  const { made, jobs } = value ?? {};
+  const known2 = (made === "nothing" || made === "file" || made === "folder") && Array.isArray(jobs) && jobs.every(isJob);
+  return known2 ? { made, jobs } : null;
+}
+function isJob(value) {
+  const { key, base, alive, expires } = value ?? {};
+  return [key, base, alive].every((text2) => typeof text2 === "string") && typeof expires === "number";
+}
 
 // src/action/agents/toml.ts
 function statements(text2) {
@@ -561,31 +573,65 @@ function valueEnd(text2, from) {
 }
 
 // src/action/agents/codex.ts
-var PATH2 = ".codex/config.toml";
 var codex = {
   needs: ["openai"],
-  file: { path: PATH2, merge: (existing, { bases }) => config(existing ?? "", bases.get("openai")) }
+  file: {
+    path: ".codex/config.toml",
+    format: "TOML with providers as [model_providers.NAME] tables",
+    empty: "",
+    read,
+    write
+  }
 };
-function config(existing, base) {
-  const found = statements(existing);
-  if (found === null || found.some(isInlineProviders))
-    throw new StepError(
-      `Cannot set up the agent codex: ~/${PATH2} is not TOML with providers as [model_providers.NAME] tables. Mend the file, or remove it before this step.`
-    );
-  const kept = found.filter((statement) => !isReplaced(statement)).map((statement) => statement.text);
-  const rest = kept.join("");
-  return `model_provider = "till"
-${rest}${rest === "" || rest.endsWith("\n") ? "" : "\n"}
+var NOTE = "#till Written by till/mint. Its post step takes this out, and brings back the lines marked #till-. ";
+var LEFT_OUT = "#till- ";
+var CHOICE = 'model_provider = "till"\n';
+function write(own, ours) {
+  const kept = statements(own).map(
+    (statement) => isChoice(statement) || isInTill(statement) || statement.text.startsWith("#till") ? statement.text.replace(/[^\n]*\n|[^\n]+$/g, (line2) => LEFT_OUT + line2) : statement.text
+  );
+  return `${NOTE}${asciiJson(ours)}
+${CHOICE}${kept.join("")}
 [model_providers.till]
 name = "Till"
-base_url = ${JSON.stringify(base)}
+base_url = ${JSON.stringify(ours.jobs.at(-1).base)}
 env_key = "OPENAI_API_KEY"
 wire_api = "responses"
 supports_websockets = false
 `;
 }
-function isReplaced({ table, key }) {
-  if (table.length === 0) return key?.length === 1 && key[0] === "model_provider";
+function read(text2) {
+  const found = statements(text2);
+  if (found === null || found.some(isInlineProviders)) return null;
+  const ours = found.map(note).find((noted2) => noted2 !== null);
+  if (!ours) return { own: text2, ours: null };
+  const chosen = found.some((statement) => isChoice(statement) && statement.text !== CHOICE);
+  const own = (part) => part.filter((statement) => !isOurs(statement)).map(({ text: text3 }) => text3.startsWith(LEFT_OUT) ? broughtBack(text3.slice(LEFT_OUT.length), chosen) : text3).join("");
+  const table = found.findIndex((statement) => isInTill(statement) && isOurs(statement));
+  if (table < 0) return { own: own(found), ours };
+  const before = own(found.slice(0, table)).replace(/\n$/, "");
+  const after = own(found.slice(table));
+  return { own: before + (/[^\n]$/.test(before) && after !== "" ? "\n" : "") + after, ours };
+}
+function broughtBack(line2, chosen) {
+  return chosen && statements(line2)?.some(isChoice) ? "" : line2;
+}
+function note({ text: text2 }) {
+  if (!text2.startsWith(NOTE)) return null;
+  try {
+    return parseOurs(JSON.parse(text2.slice(NOTE.length)));
+  } catch {
+    return null;
+  }
+}
+function isOurs(statement) {
+  if (isInTill(statement)) return !/^[ \t\r]*(#|\n|$)/.test(statement.text);
+  return note(statement) !== null || isChoice(statement) && statement.text === CHOICE;
+}
+function isChoice({ table, key }) {
+  return table.length === 0 && key?.length === 1 && key[0] === "model_provider";
+}
+function isInTill({ table }) {
   return table[0] === "model_providers" && table[1] === "till";
 }
 function isInlineProviders({ table, key }) {
@@ -613,19 +659,105 @@ var copilot = {
   }
 };
 
+// src/action/agents/json.ts
+function members(text2, from = 0) {
+  const found = [];
+  const tokens = significant(text2, from);
+  let depth = 0;
+  for (const [index, { token, at }] of tokens.entries()) {
+    if (token === "{" || token === "[") depth++;
+    else if (token === "}" || token === "]") depth--;
+    else if (depth === 1 && tokens[index + 1]?.token === ":")
+      found.push({ name: JSON.parse(token), start: at, value: tokens[index + 2].at, end: 0, comma: null });
+    const last = found.at(-1);
+    if (depth === 1 && token === ",") found[found.length - 1] = { ...last, comma: at };
+    else if (depth === 1 && last && at >= last.value) found[found.length - 1] = { ...last, end: at + token.length };
+    if (depth === 0) break;
+  }
+  return found;
+}
+function significant(text2, from) {
+  return [...text2.slice(from).matchAll(TOKEN2)].filter(([token]) => !/^(\s|\/[/*])/.test(token)).map(({ 0: token, index }) => ({ token, at: from + index }));
+}
+var TOKEN2 = /\s+|\/\/[^\n]*|\/\*[\s\S]*?\*\/|"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s"{}[\],:/]+/g;
+function member(text2, from, name2) {
+  return members(text2, from).findLast((found) => found.name === name2) ?? null;
+}
+function insert(text2, from, name2, value) {
+  const at = significant(text2, from)[0].at + 1;
+  const comma = members(text2, from).length > 0 ? "," : "";
+  return `${text2.slice(0, at)}
+  ${JSON.stringify(name2)}: ${value}${comma}${text2.slice(at)}`;
+}
+function remove(text2, from, name2) {
+  const all = members(text2, from);
+  const index = all.findLastIndex((found) => found.name === name2);
+  const { start, end, comma } = all[index];
+  const head = text2.slice(0, start).replace(/(?<=[{,])\s+$/, "");
+  if (comma !== null) return head + text2.slice(end, comma) + text2.slice(comma + 1);
+  const before = all[index - 1]?.comma ?? null;
+  return (before === null ? head : head.slice(0, before) + head.slice(before + 1)) + text2.slice(end);
+}
+function replace(text2, { value, end }, by) {
+  return text2.slice(0, value) + by + text2.slice(end);
+}
+
 // src/action/agents/gemini-cli.ts
-var PATH3 = ".gemini/settings.json";
 var geminiCli = {
   needs: [],
   variables: () => ({ GEMINI_CLI_TRUST_WORKSPACE: "true" }),
-  file: { path: PATH3, merge: (existing) => settings(existing ?? "{}") }
+  file: {
+    path: ".gemini/settings.json",
+    format: "JSON with objects where settings have them",
+    empty: "{}\n",
+    read: read2,
+    write: write2
+  }
 };
-function settings(existing) {
-  const all = object2(parse2(existing));
-  const security = object2(all["security"] ?? {});
-  const auth = { ...object2(security["auth"] ?? {}), selectedType: "gemini-api-key" };
-  return `${JSON.stringify({ ...all, security: { ...security, auth } }, null, 2)}
-`;
+var PATH2 = ["security", "auth", "selectedType"];
+var CHOICE2 = "gemini-api-key";
+var NOTE2 = "tillMint";
+function write2(own, ours) {
+  const found = walk(own);
+  const [name2, ...below] = PATH2.slice(found.length);
+  const last = found.at(-1);
+  const note2 = (former) => ({ ours, former, added: PATH2.length - found.length });
+  if (name2 === void 0)
+    return noted(replace(own, last, JSON.stringify(CHOICE2)), note2(own.slice(last.value, last.end)));
+  const value = below.reduceRight((inner2, outer) => ({ [outer]: inner2 }), CHOICE2);
+  return noted(insert(own, last?.value ?? 0, name2, JSON.stringify(value)), note2(null));
+}
+function noted(text2, note2) {
+  return insert(text2, 0, NOTE2, asciiJson(note2));
+}
+function read2(text2) {
+  const all = object2(parse2(text2));
+  const security = all && inner(all, "security");
+  const auth = security && inner(security, "auth");
+  if (all === null || auth === null) return null;
+  if (!(NOTE2 in all)) return { own: text2, ours: null };
+  const { ours: value, former = null, added = 0 } = object2(all[NOTE2]) ?? {};
+  const ours = parseOurs(value);
+  if (ours === null) return null;
+  let own = remove(text2, 0, NOTE2);
+  if (auth["selectedType"] !== CHOICE2) return { own, ours };
+  if (typeof former === "string") return { own: replace(own, walk(own).at(-1), former), ours };
+  for (let depth = PATH2.length - 1; depth >= Math.max(0, PATH2.length - added); depth--) {
+    const found = walk(own);
+    const isTheirs = depth < PATH2.length - 1 && members(own, found[depth].value).length > 0;
+    if (isTheirs) break;
+    own = remove(own, found[depth - 1]?.value ?? 0, PATH2[depth]);
+  }
+  return { own, ours };
+}
+function walk(text2) {
+  const found = [];
+  for (const name2 of PATH2) {
+    const next = member(text2, found.at(-1)?.value ?? 0, name2);
+    if (next === null) break;
+    found.push(next);
+  }
+  return found;
 }
 function parse2(text2) {
   try {
@@ -635,10 +767,10 @@ function parse2(text2) {
   }
 }
 function object2(value) {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
-  throw new StepError(
-    `Cannot set up the agent gemini-cli: ~/${PATH3} is not JSON with objects where settings have them. Mend the file, or remove it before this step.`
-  );
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : null;
+}
+function inner(outer, name2) {
+  return name2 in outer ? object2(outer[name2]) : {};
 }
 function withoutComments(text2) {
   return text2.replace(
@@ -674,33 +806,132 @@ var agents2 = {
 var agentNames = Object.keys(agents2);
 
 // src/action/agents/home-files.ts
-import { createHash } from "node:crypto";
-import { chmodSync, existsSync as existsSync2, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import {
+  closeSync,
+  constants,
+  existsSync as existsSync2,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync
+} from "node:fs";
 import { homedir, tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-function write(file, setting) {
-  const path = join(homedir(), file.path);
-  const former = existsSync2(path) ? readFileSync(path) : null;
-  const text2 = file.merge(former?.toString("utf8") ?? null, setting);
-  const folder = mkdirSync(dirname(path), { recursive: true, mode: 448 }) ?? null;
-  const copy = former && keep(former);
-  writeFileSync(path, text2, { mode: 384 });
-  return { path, written: sha256(text2), former: former && copy ? { copy, hash: sha256(former) } : null, folder };
+import { basename, dirname, join } from "node:path";
+
+// src/action/step-error.ts
+var StepError = class extends Error {
+  name = "StepError";
+};
+
+// src/action/agents/home-files.ts
+var MOST_BYTES = 1024 * 1024;
+function homeFiles(names) {
+  return names.filter((agent) => fileOf(agent) !== void 0).map(
+    (agent) => named(agent, "be kept", () => {
+      const path = resolve(join(homedir(), fileOf(agent).path));
+      contents(agent, load(path));
+      return { agent, path };
+    })
+  );
 }
-function probe(file, providers2) {
-  const path = join(homedir(), file.path);
-  const bases = new Map(providers2.map((name2) => [name2, "https://till.invalid"]));
-  file.merge(existsSync2(path) ? readFileSync(path, "utf8") : null, { key: "", bases, models: [] });
+function write3({ agent, path }, key) {
+  named(agent, "be written", () => {
+    const former = load(path);
+    const { own, ours } = contents(agent, former);
+    const made = ours?.made ?? (former ? "nothing" : existsSync2(dirname(path)) ? "file" : "folder");
+    const job = { ...key, alive: aliveFile(key.key) };
+    writeFileSync(job.alive, "");
+    mkdirSync(dirname(path), { recursive: true, mode: 448 });
+    replace2(path, fileOf(agent).write(own, { made, jobs: [...others(ours, key.key), job] }), former);
+  });
 }
-function keep(bytes) {
-  const folder = mkdtempSync(join(process.env["RUNNER_TEMP"] || tmpdir(), "till-"));
-  chmodSync(folder, 448);
-  const copy = join(folder, "copy");
-  writeFileSync(copy, bytes, { mode: 384 });
-  return copy;
+function fileOf(agent) {
+  const { file } = agents2[agent];
+  return file;
 }
-function sha256(bytes) {
-  return createHash("sha256").update(bytes).digest("hex");
+function named(agent, what, work) {
+  try {
+    return work();
+  } catch (error2) {
+    if (error2 instanceof StepError) throw error2;
+    const { code, message } = error2;
+    throw new StepError(
+      `Cannot set up the agent ${agent}: ~/${fileOf(agent).path} cannot ${what} (${code ?? message}). Mend the file, or remove it before this step.`
+    );
+  }
+}
+function resolve(path) {
+  try {
+    return realpathSync(path);
+  } catch (error2) {
+    if (error2.code !== "ENOENT") throw error2;
+  }
+  for (const place of [path, dirname(path)])
+    if (lstatSync(place, { throwIfNoEntry: false }) && !existsSync2(place)) throw new Error("it is a link to nothing");
+  return path;
+}
+function load(path) {
+  let file;
+  try {
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+  } catch (error2) {
+    if (error2.code === "ENOENT") return null;
+    throw error2;
+  }
+  try {
+    const stats = fstatSync(file);
+    if (!stats.isFile()) throw new Error("it is not a regular file");
+    if (stats.size > MOST_BYTES) throw new Error("it is larger than 1 MiB");
+    return { text: readFileSync(file, "latin1"), stats };
+  } finally {
+    closeSync(file);
+  }
+}
+function contents(agent, loaded) {
+  const file = fileOf(agent);
+  const found = file.read(loaded?.text ?? file.empty);
+  if (found !== null) return found;
+  throw new StepError(
+    `Cannot set up the agent ${agent}: ~/${file.path} is not ${file.format}. Mend the file, or remove it before this step.`
+  );
+}
+function others(ours, key) {
+  const now = Date.now() / 1e3;
+  return (ours?.jobs ?? []).filter((job) => job.key !== key && job.expires > now && existsSync2(job.alive));
+}
+function aliveFile(key) {
+  return join(process.env["RUNNER_TEMP"] || tmpdir(), `till-${key}`);
+}
+function replace2(path, text2, former) {
+  const temporary = join(dirname(path), `.${basename(path)}.till-${randomBytes(6).toString("hex")}`);
+  try {
+    fill(temporary, text2, former?.stats);
+    renameSync(temporary, path);
+  } catch (error2) {
+    rmSync(temporary, { force: true });
+    throw error2;
+  }
+}
+function fill(path, text2, like) {
+  const file = openSync(path, "wx", 384);
+  try {
+    writeFileSync(file, text2, "latin1");
+    if (!like) return;
+    const { uid, gid } = fstatSync(file);
+    if (uid !== like.uid || gid !== like.gid) fchownSync(file, like.uid, like.gid);
+    fchmodSync(file, like.mode & 4095);
+  } finally {
+    closeSync(file);
+  }
 }
 
 // src/action/printable.ts
@@ -953,8 +1184,8 @@ function words(name2, allowed, problems) {
 }
 function seconds(given, problems) {
   if (given === "") return void 0;
-  const read = /^([0-9]{1,9})(s|m|h|)$/.exec(given);
-  if (read) return Number(read[1]) * SECONDS[read[2]];
+  const read3 = /^([0-9]{1,9})(s|m|h|)$/.exec(given);
+  if (read3) return Number(read3[1]) * SECONDS[read3[2]];
   problems.push(`Cannot read the input expires-in: expected seconds, or such as 30m or 1h, got ${quoted(given)}.`);
   return void 0;
 }
@@ -996,14 +1227,15 @@ async function main() {
   const deadline = performance.now() + ALL_MILLISECONDS;
   mask(getInput("github-token"));
   const inputs = readInputs();
-  for (const { file } of inputs.agents.map((name2) => agents2[name2])) if (file) probe(file, inputs.request.providers);
+  const files = homeFiles(inputs.agents);
   const minted = await mintKey(inputs, deadline);
   maskKey(minted.key);
   saveState(state.keyId, minted.id);
   saveState(state.broker, inputs.broker);
   saveState(state.audience, inputs.audience);
   saveState(state.expiresAt, String(Math.floor(minted.expires_at)));
-  handOver(inputs, minted);
+  if (files.length > 0) saveState(state.files, JSON.stringify(files));
+  handOver(inputs, minted, files);
   const unit = minted.budget_unit === "run_attempt" ? " for all jobs of this run attempt" : "";
   info(
     `Minted key ${minted.id} under policy "${minted.policy}": ${minted.activations} activations${unit}, expires at ${rfc3339(minted.expires_at)}.`
@@ -1024,13 +1256,13 @@ async function mintKey(inputs, deadline) {
     broker,
     idToken: async () => fresh.pop() ?? idToken(inputs.audience, deadline),
     request: inputs.request,
-    idempotencyKey: randomBytes(24).toString("base64url"),
+    idempotencyKey: randomBytes2(24).toString("base64url"),
     deadline
   });
   if (answer.kind !== "ok") throw new StepError(explain("mint a key", broker, answer));
   return answer.value;
 }
-function handOver({ request, exportEnv, agents: names }, minted) {
+function handOver({ request, exportEnv, agents: names }, minted, files) {
   const bases = new Map(request.providers.map((name2) => [name2, minted.providers[name2].base_url]));
   setOutput("key", minted.key);
   setOutput("key-id", minted.id);
@@ -1040,13 +1272,13 @@ function handOver({ request, exportEnv, agents: names }, minted) {
   setOutput("expires-at", rfc3339(minted.expires_at));
   const setting = { key: minted.key, bases, models: request.models ?? [] };
   if (exportEnv) {
-    for (const [provider, base] of bases) exportProvider(provider, base, minted.key);
+    for (const [provider, base2] of bases) exportProvider(provider, base2, minted.key);
     for (const name2 of names)
       for (const [variable, value] of Object.entries(agents2[name2].variables?.(setting) ?? {}))
         exportVariable(variable, value);
   }
-  const written = names.map((name2) => agents2[name2].file).filter((file) => file !== void 0);
-  if (written.length > 0) saveState(state.files, JSON.stringify(written.map((file) => write(file, setting))));
+  const base = bases.get("openai") ?? "";
+  for (const file of files) write3(file, { key: minted.id, base, expires: minted.expires_at });
 }
 function exportProvider(provider, base, key) {
   const variables = variablesOf(provider);

@@ -434,12 +434,12 @@ var list = (shape, least, most2) => (value, field) => {
 var record = (name2, shape, most2) => (value, field) => {
   if (!isObject(value) || Object.keys(value).length > most2)
     throw new ShapeError(field, `an object of at most ${most2} members`);
-  const read = /* @__PURE__ */ Object.create(null);
-  for (const [key, member] of Object.entries(value)) {
+  const read3 = /* @__PURE__ */ Object.create(null);
+  for (const [key, member2] of Object.entries(value)) {
     if (!name2.test(key)) throw new ShapeError(field, "an object with names of the expected form");
-    read[key] = shape(member, `${field}.${key}`);
+    read3[key] = shape(member2, `${field}.${key}`);
   }
-  return read;
+  return read3;
 };
 var object = (required, optional, extra) => (value, field) => {
   if (!isObject(value)) throw new ShapeError(field, "a JSON object");
@@ -453,14 +453,14 @@ var object = (required, optional, extra) => (value, field) => {
           `no such field; known are ${[...Object.keys(required), ...Object.keys(optional)].join(", ")}`
         );
   }
-  const read = {};
+  const read3 = {};
   for (const [name2, shape] of Object.entries(required)) {
     if (!Object.hasOwn(value, name2)) throw new ShapeError(at(name2), "this field", "is missing");
-    read[name2] = shape(value[name2], at(name2));
+    read3[name2] = shape(value[name2], at(name2));
   }
   for (const [name2, shape] of Object.entries(optional))
-    if (Object.hasOwn(value, name2)) read[name2] = shape(value[name2], at(name2));
-  return read;
+    if (Object.hasOwn(value, name2)) read3[name2] = shape(value[name2], at(name2));
+  return read3;
 };
 function isObject(value) {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -1129,137 +1129,54 @@ function instant(at) {
 }
 
 // src/action/agents/home-files.ts
-import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-function restore({ path, written, former, folder }) {
-  if (!existsSync(path)) return "it was removed";
-  if (sha256(readFileSync(path)) !== written) return "it was changed since";
-  if (former) {
-    const bytes = existsSync(former.copy) ? readFileSync(former.copy) : null;
-    if (!bytes || sha256(bytes) !== former.hash) return "the copy of what it held is gone";
-    writeFileSync(path, bytes);
-    rmSync(dirname(former.copy), { recursive: true });
-    return null;
-  }
-  rmSync(path);
-  if (folder !== null) removeEmpty(dirname(path), folder);
-  return null;
-}
-function removeEmpty(from, last) {
-  try {
-    for (let folder = from; folder.startsWith(last); folder = dirname(folder)) rmdirSync(folder);
-  } catch {
-  }
-}
-function sha256(bytes) {
-  return createHash("sha256").update(bytes).digest("hex");
-}
-
-// src/action/printable.ts
-function printable2(text2, most2 = 600) {
-  const line3 = text2.toWellFormed().replace(UNPRINTABLE, "\uFFFD").replace(/:(?=:)/g, ": ").replace(/##(?=\[)/g, "## ");
-  return line3.length > most2 ? `${line3.slice(0, most2 - 1).toWellFormed()}\u2026` : line3;
-}
-var UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
-
-// src/action/explain.ts
-function explain(what, broker, failure) {
-  if (failure.kind === "unreachable")
-    return `Cannot ${what}: the broker at ${broker} did not answer (${failure.why}). Check the input broker, that the broker runs, and that this runner may reach it.`;
-  if (failure.kind === "nonsense")
-    return `Cannot ${what}: ${broker} does not answer as a broker of Till does (${printable2(failure.why)}). Check the input broker, and what stands between this runner and the broker.`;
-  const { problem: problem2, status } = failure;
-  if (problem2 === null)
-    return `Cannot ${what}: ${broker} answered with status ${status}, and not as a broker of Till does. Check the input broker, and what stands between this runner and the broker.`;
-  const said = printable2(problem2.detail).replace(/^Cannot [^:]{1,40}: /, "").replace(/[.\s]+$/, "");
-  const remedy = REMEDIES[problem2.code];
-  return `Cannot ${what}: ${said} (${problem2.code}).${remedy === void 0 ? "" : ` ${remedy}`}`;
-}
-var REMEDIES = {
-  request_invalid: "Check the inputs of this step.",
-  token_invalid: "Check that the broker trusts the issuer of this server and that its public_url has the origin of the input broker.",
-  token_replayed: "Run the job again.",
-  policy_denied: "Ask the broker's operator for a policy that covers this job, or ask for less.",
-  already_minted: "One job has one budget under each policy: use the outputs of the step that minted first, or name another policy with the input policy.",
-  job_ended: "Run the job again.",
-  not_found: "Check the input broker: it is the public_url of the broker, with its path.",
-  limit_exceeded: "Wait until other jobs have ended, or ask the broker's operator to raise the policy's limits.",
-  storage_unavailable: "Nothing was minted. Run the job again, and tell the broker's operator.",
-  issuer_keys_unavailable: "Nothing was minted. Run the job again, and tell the broker's operator.",
-  credential_missing: "Tell the broker's operator to enrol it with `till credential set`."
-};
-
-// src/action/id-token.ts
-import { readFileSync as readFileSync2 } from "node:fs";
-
-// src/action/mask.ts
-function mask(secret) {
-  if (secret !== "") setSecret(secret);
-}
+import { randomBytes } from "node:crypto";
+import {
+  closeSync,
+  constants as constants2,
+  existsSync,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync
+} from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
 
 // src/action/step-error.ts
 var StepError = class extends Error {
   name = "StepError";
 };
 
-// src/action/id-token.ts
-var TRY_MILLISECONDS2 = 5e3;
-var TRIES = 3;
-var tokenAnswer = object(
-  { value: text(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/, "an ID token") },
-  {},
-  "ignore"
-);
-async function idToken(audience, deadline) {
-  const url = process.env["ACTIONS_ID_TOKEN_REQUEST_URL"];
-  const bearer = process.env["ACTIONS_ID_TOKEN_REQUEST_TOKEN"];
-  if (!url || !bearer || !URL.canParse(url)) throw new StepError(isForksPullRequest() ? FORK : NO_PERMISSION);
-  mask(bearer);
-  const question = {
-    method: "GET",
-    url: `${url}${url.includes("?") ? "&" : "?"}audience=${encodeURIComponent(audience)}`,
-    headers: { authorization: `Bearer ${bearer}` },
-    status: 200,
-    shape: tokenAnswer
-  };
-  let answer = { kind: "unreachable", why: "no time left" };
-  for (let left = TRIES; left > 0; left--) {
-    const milliseconds = Math.min(TRY_MILLISECONDS2, Math.floor(deadline - performance.now()));
-    if (milliseconds <= 0) break;
-    answer = await exchange({ ...question, timeoutMilliseconds: milliseconds });
-    if (answer.kind === "ok") {
-      mask(answer.value.value);
-      return answer.value.value;
-    }
-    if (!isWorthASecondTry(answer)) break;
-  }
-  throw new StepError(
-    `Cannot get an ID token: GitHub's token service did not give one (${reason(answer)}). Run the job again; https://www.githubstatus.com tells of outages.`
-  );
-}
-var NO_PERMISSION = "Cannot get an ID token: the job has no permission for it. Add `permissions: id-token: write` to the job (permissions that are not named are then none: name `contents: read` too if the job checks out).";
-var FORK = "Cannot get an ID token: this is the pull request of a fork, and GitHub gives those none. Skip the step with `if: github.event.pull_request.head.repo.full_name == github.repository`.";
-function isForksPullRequest() {
-  if (process.env["GITHUB_EVENT_NAME"] === "pull_request_target") return false;
-  try {
-    const { pull_request } = JSON.parse(readFileSync2(process.env["GITHUB_EVENT_PATH"] ?? "", "utf8"));
-    const head = pull_request.head.repo;
-    return head === null || head.full_name !== (pull_request.base?.repo?.full_name ?? process.env["GITHUB_REPOSITORY"]);
-  } catch {
-    return false;
-  }
-}
-function reason(answer) {
-  if (answer.kind === "ok") return "no reason";
-  return answer.kind === "refused" ? `status ${answer.status}` : answer.why;
-}
-
 // src/action/agents/claude-code.ts
 var claudeCode = {
   needs: [],
   variables: () => ({ CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1" })
 };
+
+// src/action/agents/ours.ts
+function asciiJson(value) {
+  return JSON.stringify(value).replace(
+    /[^\x20-\x7e]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
+  );
+}
+function parseOurs(value) {
+  const { made, jobs } = value ?? {};
+  const known2 = (made === "nothing" || made === "file" || made === "folder") && Array.isArray(jobs) && jobs.every(isJob);
+  return known2 ? { made, jobs } : null;
+}
+function isJob(value) {
+  const { key, base, alive, expires } = value ?? {};
+  return [key, base, alive].every((text2) => typeof text2 === "string") && typeof expires === "number";
+}
 
 // src/action/agents/toml.ts
 function statements(text2) {
@@ -1315,31 +1232,65 @@ function valueEnd(text2, from) {
 }
 
 // src/action/agents/codex.ts
-var PATH = ".codex/config.toml";
 var codex = {
   needs: ["openai"],
-  file: { path: PATH, merge: (existing, { bases }) => config(existing ?? "", bases.get("openai")) }
+  file: {
+    path: ".codex/config.toml",
+    format: "TOML with providers as [model_providers.NAME] tables",
+    empty: "",
+    read,
+    write
+  }
 };
-function config(existing, base) {
-  const found = statements(existing);
-  if (found === null || found.some(isInlineProviders))
-    throw new StepError(
-      `Cannot set up the agent codex: ~/${PATH} is not TOML with providers as [model_providers.NAME] tables. Mend the file, or remove it before this step.`
-    );
-  const kept = found.filter((statement) => !isReplaced(statement)).map((statement) => statement.text);
-  const rest = kept.join("");
-  return `model_provider = "till"
-${rest}${rest === "" || rest.endsWith("\n") ? "" : "\n"}
+var NOTE = "#till Written by till/mint. Its post step takes this out, and brings back the lines marked #till-. ";
+var LEFT_OUT = "#till- ";
+var CHOICE = 'model_provider = "till"\n';
+function write(own, ours) {
+  const kept = statements(own).map(
+    (statement) => isChoice(statement) || isInTill(statement) || statement.text.startsWith("#till") ? statement.text.replace(/[^\n]*\n|[^\n]+$/g, (line3) => LEFT_OUT + line3) : statement.text
+  );
+  return `${NOTE}${asciiJson(ours)}
+${CHOICE}${kept.join("")}
 [model_providers.till]
 name = "Till"
-base_url = ${JSON.stringify(base)}
+base_url = ${JSON.stringify(ours.jobs.at(-1).base)}
 env_key = "OPENAI_API_KEY"
 wire_api = "responses"
 supports_websockets = false
 `;
 }
-function isReplaced({ table: table2, key }) {
-  if (table2.length === 0) return key?.length === 1 && key[0] === "model_provider";
+function read(text2) {
+  const found = statements(text2);
+  if (found === null || found.some(isInlineProviders)) return null;
+  const ours = found.map(note).find((noted2) => noted2 !== null);
+  if (!ours) return { own: text2, ours: null };
+  const chosen = found.some((statement) => isChoice(statement) && statement.text !== CHOICE);
+  const own = (part) => part.filter((statement) => !isOurs(statement)).map(({ text: text3 }) => text3.startsWith(LEFT_OUT) ? broughtBack(text3.slice(LEFT_OUT.length), chosen) : text3).join("");
+  const table2 = found.findIndex((statement) => isInTill(statement) && isOurs(statement));
+  if (table2 < 0) return { own: own(found), ours };
+  const before = own(found.slice(0, table2)).replace(/\n$/, "");
+  const after = own(found.slice(table2));
+  return { own: before + (/[^\n]$/.test(before) && after !== "" ? "\n" : "") + after, ours };
+}
+function broughtBack(line3, chosen) {
+  return chosen && statements(line3)?.some(isChoice) ? "" : line3;
+}
+function note({ text: text2 }) {
+  if (!text2.startsWith(NOTE)) return null;
+  try {
+    return parseOurs(JSON.parse(text2.slice(NOTE.length)));
+  } catch {
+    return null;
+  }
+}
+function isOurs(statement) {
+  if (isInTill(statement)) return !/^[ \t\r]*(#|\n|$)/.test(statement.text);
+  return note(statement) !== null || isChoice(statement) && statement.text === CHOICE;
+}
+function isChoice({ table: table2, key }) {
+  return table2.length === 0 && key?.length === 1 && key[0] === "model_provider";
+}
+function isInTill({ table: table2 }) {
   return table2[0] === "model_providers" && table2[1] === "till";
 }
 function isInlineProviders({ table: table2, key }) {
@@ -1367,19 +1318,105 @@ var copilot = {
   }
 };
 
+// src/action/agents/json.ts
+function members(text2, from = 0) {
+  const found = [];
+  const tokens = significant(text2, from);
+  let depth = 0;
+  for (const [index, { token, at }] of tokens.entries()) {
+    if (token === "{" || token === "[") depth++;
+    else if (token === "}" || token === "]") depth--;
+    else if (depth === 1 && tokens[index + 1]?.token === ":")
+      found.push({ name: JSON.parse(token), start: at, value: tokens[index + 2].at, end: 0, comma: null });
+    const last = found.at(-1);
+    if (depth === 1 && token === ",") found[found.length - 1] = { ...last, comma: at };
+    else if (depth === 1 && last && at >= last.value) found[found.length - 1] = { ...last, end: at + token.length };
+    if (depth === 0) break;
+  }
+  return found;
+}
+function significant(text2, from) {
+  return [...text2.slice(from).matchAll(TOKEN2)].filter(([token]) => !/^(\s|\/[/*])/.test(token)).map(({ 0: token, index }) => ({ token, at: from + index }));
+}
+var TOKEN2 = /\s+|\/\/[^\n]*|\/\*[\s\S]*?\*\/|"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s"{}[\],:/]+/g;
+function member(text2, from, name2) {
+  return members(text2, from).findLast((found) => found.name === name2) ?? null;
+}
+function insert(text2, from, name2, value) {
+  const at = significant(text2, from)[0].at + 1;
+  const comma = members(text2, from).length > 0 ? "," : "";
+  return `${text2.slice(0, at)}
+  ${JSON.stringify(name2)}: ${value}${comma}${text2.slice(at)}`;
+}
+function remove(text2, from, name2) {
+  const all = members(text2, from);
+  const index = all.findLastIndex((found) => found.name === name2);
+  const { start, end, comma } = all[index];
+  const head = text2.slice(0, start).replace(/(?<=[{,])\s+$/, "");
+  if (comma !== null) return head + text2.slice(end, comma) + text2.slice(comma + 1);
+  const before = all[index - 1]?.comma ?? null;
+  return (before === null ? head : head.slice(0, before) + head.slice(before + 1)) + text2.slice(end);
+}
+function replace(text2, { value, end }, by) {
+  return text2.slice(0, value) + by + text2.slice(end);
+}
+
 // src/action/agents/gemini-cli.ts
-var PATH2 = ".gemini/settings.json";
 var geminiCli = {
   needs: [],
   variables: () => ({ GEMINI_CLI_TRUST_WORKSPACE: "true" }),
-  file: { path: PATH2, merge: (existing) => settings(existing ?? "{}") }
+  file: {
+    path: ".gemini/settings.json",
+    format: "JSON with objects where settings have them",
+    empty: "{}\n",
+    read: read2,
+    write: write2
+  }
 };
-function settings(existing) {
-  const all = object2(parse2(existing));
-  const security = object2(all["security"] ?? {});
-  const auth = { ...object2(security["auth"] ?? {}), selectedType: "gemini-api-key" };
-  return `${JSON.stringify({ ...all, security: { ...security, auth } }, null, 2)}
-`;
+var PATH = ["security", "auth", "selectedType"];
+var CHOICE2 = "gemini-api-key";
+var NOTE2 = "tillMint";
+function write2(own, ours) {
+  const found = walk(own);
+  const [name2, ...below] = PATH.slice(found.length);
+  const last = found.at(-1);
+  const note2 = (former) => ({ ours, former, added: PATH.length - found.length });
+  if (name2 === void 0)
+    return noted(replace(own, last, JSON.stringify(CHOICE2)), note2(own.slice(last.value, last.end)));
+  const value = below.reduceRight((inner2, outer) => ({ [outer]: inner2 }), CHOICE2);
+  return noted(insert(own, last?.value ?? 0, name2, JSON.stringify(value)), note2(null));
+}
+function noted(text2, note2) {
+  return insert(text2, 0, NOTE2, asciiJson(note2));
+}
+function read2(text2) {
+  const all = object2(parse2(text2));
+  const security = all && inner(all, "security");
+  const auth = security && inner(security, "auth");
+  if (all === null || auth === null) return null;
+  if (!(NOTE2 in all)) return { own: text2, ours: null };
+  const { ours: value, former = null, added = 0 } = object2(all[NOTE2]) ?? {};
+  const ours = parseOurs(value);
+  if (ours === null) return null;
+  let own = remove(text2, 0, NOTE2);
+  if (auth["selectedType"] !== CHOICE2) return { own, ours };
+  if (typeof former === "string") return { own: replace(own, walk(own).at(-1), former), ours };
+  for (let depth = PATH.length - 1; depth >= Math.max(0, PATH.length - added); depth--) {
+    const found = walk(own);
+    const isTheirs = depth < PATH.length - 1 && members(own, found[depth].value).length > 0;
+    if (isTheirs) break;
+    own = remove(own, found[depth - 1]?.value ?? 0, PATH[depth]);
+  }
+  return { own, ours };
+}
+function walk(text2) {
+  const found = [];
+  for (const name2 of PATH) {
+    const next = member(text2, found.at(-1)?.value ?? 0, name2);
+    if (next === null) break;
+    found.push(next);
+  }
+  return found;
 }
 function parse2(text2) {
   try {
@@ -1389,10 +1426,10 @@ function parse2(text2) {
   }
 }
 function object2(value) {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
-  throw new StepError(
-    `Cannot set up the agent gemini-cli: ~/${PATH2} is not JSON with objects where settings have them. Mend the file, or remove it before this step.`
-  );
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : null;
+}
+function inner(outer, name2) {
+  return name2 in outer ? object2(outer[name2]) : {};
 }
 function withoutComments(text2) {
   return text2.replace(
@@ -1426,6 +1463,180 @@ var agents2 = {
   "qwen-code": qwenCode
 };
 var agentNames = Object.keys(agents2);
+
+// src/action/agents/home-files.ts
+var MOST_BYTES = 1024 * 1024;
+function restore({ agent, path }, key) {
+  rmSync(aliveFile(key), { force: true });
+  const former = load(path);
+  if (former === null) return "it was removed";
+  const file = fileOf(agent);
+  const found = file.read(former.text);
+  if (found === null) return `it is not ${file.format} any more`;
+  const { own, ours } = found;
+  if (!ours?.jobs.some((job2) => job2.key === key)) return "what this step added is not in it any more";
+  const jobs = others(ours, key);
+  if (jobs.length > 0) {
+    replace2(path, file.write(own, { ...ours, jobs }), former);
+    return "another job uses it, and puts it back";
+  }
+  if (ours.made === "nothing" || own !== file.empty) replace2(path, own, former);
+  else {
+    rmSync(path);
+    if (ours.made === "folder") removeIfEmpty(dirname(path));
+  }
+  return null;
+}
+function fileOf(agent) {
+  const { file } = agents2[agent];
+  return file;
+}
+function load(path) {
+  let file;
+  try {
+    file = openSync(path, constants2.O_RDONLY | constants2.O_NONBLOCK | constants2.O_NOFOLLOW);
+  } catch (error2) {
+    if (error2.code === "ENOENT") return null;
+    throw error2;
+  }
+  try {
+    const stats = fstatSync(file);
+    if (!stats.isFile()) throw new Error("it is not a regular file");
+    if (stats.size > MOST_BYTES) throw new Error("it is larger than 1 MiB");
+    return { text: readFileSync(file, "latin1"), stats };
+  } finally {
+    closeSync(file);
+  }
+}
+function others(ours, key) {
+  const now = Date.now() / 1e3;
+  return (ours?.jobs ?? []).filter((job2) => job2.key !== key && job2.expires > now && existsSync(job2.alive));
+}
+function aliveFile(key) {
+  return join(process.env["RUNNER_TEMP"] || tmpdir(), `till-${key}`);
+}
+function replace2(path, text2, former) {
+  const temporary = join(dirname(path), `.${basename(path)}.till-${randomBytes(6).toString("hex")}`);
+  try {
+    fill(temporary, text2, former?.stats);
+    renameSync(temporary, path);
+  } catch (error2) {
+    rmSync(temporary, { force: true });
+    throw error2;
+  }
+}
+function fill(path, text2, like) {
+  const file = openSync(path, "wx", 384);
+  try {
+    writeFileSync(file, text2, "latin1");
+    if (!like) return;
+    const { uid, gid } = fstatSync(file);
+    if (uid !== like.uid || gid !== like.gid) fchownSync(file, like.uid, like.gid);
+    fchmodSync(file, like.mode & 4095);
+  } finally {
+    closeSync(file);
+  }
+}
+function removeIfEmpty(folder) {
+  try {
+    rmdirSync(folder);
+  } catch {
+  }
+}
+
+// src/action/printable.ts
+function printable2(text2, most2 = 600) {
+  const line3 = text2.toWellFormed().replace(UNPRINTABLE, "\uFFFD").replace(/:(?=:)/g, ": ").replace(/##(?=\[)/g, "## ");
+  return line3.length > most2 ? `${line3.slice(0, most2 - 1).toWellFormed()}\u2026` : line3;
+}
+var UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+
+// src/action/explain.ts
+function explain(what, broker, failure) {
+  if (failure.kind === "unreachable")
+    return `Cannot ${what}: the broker at ${broker} did not answer (${failure.why}). Check the input broker, that the broker runs, and that this runner may reach it.`;
+  if (failure.kind === "nonsense")
+    return `Cannot ${what}: ${broker} does not answer as a broker of Till does (${printable2(failure.why)}). Check the input broker, and what stands between this runner and the broker.`;
+  const { problem: problem2, status } = failure;
+  if (problem2 === null)
+    return `Cannot ${what}: ${broker} answered with status ${status}, and not as a broker of Till does. Check the input broker, and what stands between this runner and the broker.`;
+  const said = printable2(problem2.detail).replace(/^Cannot [^:]{1,40}: /, "").replace(/[.\s]+$/, "");
+  const remedy = REMEDIES[problem2.code];
+  return `Cannot ${what}: ${said} (${problem2.code}).${remedy === void 0 ? "" : ` ${remedy}`}`;
+}
+var REMEDIES = {
+  request_invalid: "Check the inputs of this step.",
+  token_invalid: "Check that the broker trusts the issuer of this server and that its public_url has the origin of the input broker.",
+  token_replayed: "Run the job again.",
+  policy_denied: "Ask the broker's operator for a policy that covers this job, or ask for less.",
+  already_minted: "One job has one budget under each policy: use the outputs of the step that minted first, or name another policy with the input policy.",
+  job_ended: "Run the job again.",
+  not_found: "Check the input broker: it is the public_url of the broker, with its path.",
+  limit_exceeded: "Wait until other jobs have ended, or ask the broker's operator to raise the policy's limits.",
+  storage_unavailable: "Nothing was minted. Run the job again, and tell the broker's operator.",
+  issuer_keys_unavailable: "Nothing was minted. Run the job again, and tell the broker's operator.",
+  credential_missing: "Tell the broker's operator to enrol it with `till credential set`."
+};
+
+// src/action/id-token.ts
+import { readFileSync as readFileSync2 } from "node:fs";
+
+// src/action/mask.ts
+function mask(secret) {
+  if (secret !== "") setSecret(secret);
+}
+
+// src/action/id-token.ts
+var TRY_MILLISECONDS2 = 5e3;
+var TRIES = 3;
+var tokenAnswer = object(
+  { value: text(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/, "an ID token") },
+  {},
+  "ignore"
+);
+async function idToken(audience, deadline) {
+  const url = process.env["ACTIONS_ID_TOKEN_REQUEST_URL"];
+  const bearer = process.env["ACTIONS_ID_TOKEN_REQUEST_TOKEN"];
+  if (!url || !bearer || !URL.canParse(url)) throw new StepError(isForksPullRequest() ? FORK : NO_PERMISSION);
+  mask(bearer);
+  const question = {
+    method: "GET",
+    url: `${url}${url.includes("?") ? "&" : "?"}audience=${encodeURIComponent(audience)}`,
+    headers: { authorization: `Bearer ${bearer}` },
+    status: 200,
+    shape: tokenAnswer
+  };
+  let answer = { kind: "unreachable", why: "no time left" };
+  for (let left = TRIES; left > 0; left--) {
+    const milliseconds = Math.min(TRY_MILLISECONDS2, Math.floor(deadline - performance.now()));
+    if (milliseconds <= 0) break;
+    answer = await exchange({ ...question, timeoutMilliseconds: milliseconds });
+    if (answer.kind === "ok") {
+      mask(answer.value.value);
+      return answer.value.value;
+    }
+    if (!isWorthASecondTry(answer)) break;
+  }
+  throw new StepError(
+    `Cannot get an ID token: GitHub's token service did not give one (${reason(answer)}). Run the job again; https://www.githubstatus.com tells of outages.`
+  );
+}
+var NO_PERMISSION = "Cannot get an ID token: the job has no permission for it. Add `permissions: id-token: write` to the job (permissions that are not named are then none: name `contents: read` too if the job checks out).";
+var FORK = "Cannot get an ID token: this is the pull request of a fork, and GitHub gives those none. Skip the step with `if: github.event.pull_request.head.repo.full_name == github.repository`.";
+function isForksPullRequest() {
+  if (process.env["GITHUB_EVENT_NAME"] === "pull_request_target") return false;
+  try {
+    const { pull_request } = JSON.parse(readFileSync2(process.env["GITHUB_EVENT_PATH"] ?? "", "utf8"));
+    const head = pull_request.head.repo;
+    return head === null || head.full_name !== (pull_request.base?.repo?.full_name ?? process.env["GITHUB_REPOSITORY"]);
+  } catch {
+    return false;
+  }
+}
+function reason(answer) {
+  if (answer.kind === "ok") return "no reason";
+  return answer.kind === "refused" ? `status ${answer.status}` : answer.why;
+}
 
 // src/action/variables.ts
 var row = (prefix) => ({ key: `${prefix}_API_KEY`, base: `${prefix}_BASE_URL` });
@@ -1571,13 +1782,13 @@ async function comment(inputs, { receipt: receipt2, comment_by }, deadline) {
     return null;
   }
   const token = getInput("github-token");
-  const why = token === "" ? "the input github-token is empty" : await write(token, number, receipt2, deadline);
+  const why = token === "" ? "the input github-token is empty" : await write3(token, number, receipt2, deadline);
   if (why === null) return null;
   const sentence = `No comment on the pull request: it could not be written, because ${why}.`;
   info(sentence);
   return sentence;
 }
-async function write(token, number, receipt2, deadline) {
+async function write3(token, number, receipt2, deadline) {
   const repository = process.env["GITHUB_REPOSITORY"] ?? "";
   const serverUrl = process.env["GITHUB_SERVER_URL"] ?? "https://github.com";
   try {
@@ -1587,11 +1798,11 @@ async function write(token, number, receipt2, deadline) {
     return `of a fault (${printable2(String(error2), 200)})`;
   }
 }
-async function summarize({ receipt: receipt2, jws }, note) {
+async function summarize({ receipt: receipt2, jws }, note2) {
   try {
     const markdown = receiptMarkdown(receipt2, { jws });
-    await summary.addRaw(note === null ? markdown : `${markdown}
-${note}
+    await summary.addRaw(note2 === null ? markdown : `${markdown}
+${note2}
 `).write();
   } catch (error2) {
     warning(`Cannot write the receipt to the job summary: ${printable2(String(error2))}.`);
@@ -1610,10 +1821,13 @@ var MEANING = {
 function putFilesBack() {
   const files = getState(state.files);
   if (files === "") return;
-  for (const file of JSON.parse(files)) {
-    const reason2 = restore(file);
-    if (reason2 !== null) info(`Left ${file.path} as it is: ${reason2}.`);
-  }
+  for (const file of JSON.parse(files))
+    try {
+      const reason2 = restore(file, getState(state.keyId));
+      if (reason2 !== null) info(`Left ${file.path} as it is: ${reason2}.`);
+    } catch (error2) {
+      warning(`Cannot put ${file.path} back: ${printable2(error2 instanceof Error ? error2.message : String(error2))}.`);
+    }
 }
 try {
   await post();
