@@ -22,14 +22,23 @@ const RECEIPT_MILLISECONDS = 3_000
 /** All of post, where it writes a comment. */
 const ALL_MILLISECONDS = 28_000
 
-/** Ends the key, tells what became of it, and leaves the machine as main found it. */
+/**
+ * Ends the key, tells what became of it, and leaves the machine as main found it: in this order, and whatever fails on
+ * the way is a warning, so that a file or a summary that cannot be written keeps no key alive.
+ */
 async function post(): Promise<void> {
   const deadline = performance.now() + ALL_MILLISECONDS
-  putFilesBack()
   const keyId = getState(state.keyId)
-  if (keyId === '') return info('Nothing to revoke: this step minted no key.')
+  if (keyId === '') info('Nothing to revoke: this step minted no key.')
+  else {
+    const ended = await endKey(keyId)
+    await guarded('report what became of the key', () => report(keyId, ended, deadline))
+  }
+  // Last, and a disk may take its time.
+  await guarded('put files back', putFilesBack)
+}
 
-  const ended = await endKey(keyId)
+async function report(keyId: string, ended: ReceiptAnswer | string, deadline: number): Promise<void> {
   if (typeof ended === 'string')
     warning(
       `${ended}\nKey ${keyId} dies by itself at ${rfc3339(Number(getState(state.expiresAt)))}, ` +
@@ -47,8 +56,24 @@ async function post(): Promise<void> {
     setFailed(`The input fail-on asks for it: ${failures.map((word) => MEANING[word]).join('; ')}.`)
 }
 
-/** @returns the account of the key that is over; or why it may still be alive */
+async function guarded(what: string, act: () => void | Promise<void>): Promise<void> {
+  try {
+    await act()
+  } catch (error) {
+    warning(error instanceof StepError ? error.message : `Cannot ${what}: ${printable(String(error))}.`)
+  }
+}
+
+/** @returns the account of the key that is over; or why it may still be alive. Throws nothing */
 async function endKey(keyId: string): Promise<ReceiptAnswer | string> {
+  try {
+    return await revokeKey(keyId)
+  } catch (error) {
+    return `Cannot revoke key ${keyId}: ${printable(String(error))}.`
+  }
+}
+
+async function revokeKey(keyId: string): Promise<ReceiptAnswer | string> {
   const broker = getState(state.broker)
   const deadline = performance.now() + REVOKE_MILLISECONDS
   let bearer: string
@@ -133,8 +158,4 @@ function putFilesBack(): void {
     }
 }
 
-try {
-  await post()
-} catch (error) {
-  warning(error instanceof StepError ? error.message : `Cannot finish the step: ${printable(String(error))}.`)
-}
+await post()

@@ -18,10 +18,18 @@ export interface ActionStep {
   readonly masks: readonly string[]
   /** The job summary, in Markdown. */
   readonly summary: string
-  main(): Promise<StepRun>
-  post(): Promise<StepRun>
+  main(circumstances?: Circumstances): Promise<StepRun>
+  post(circumstances?: Circumstances): Promise<StepRun>
   /** Removes the temporary folders. */
   remove(): void
+}
+
+/** What befalls a process of the step. */
+export interface Circumstances {
+  /** Variables that this process has instead, such as `GITHUB_STATE: '/dev/full'`. */
+  readonly env?: Readonly<Record<string, string>>
+  /** The process gets SIGINT when this resolves, as from a runner whose job is cancelled. */
+  readonly cancelled?: Promise<unknown>
 }
 
 /** One process of the step. */
@@ -99,7 +107,7 @@ export function actionStep(options: StepOptions): ActionStep {
     ...options.env,
   }
 
-  const run = async (script: 'main' | 'post'): Promise<StepRun> => {
+  const run = async (script: 'main' | 'post', { env = {}, cancelled }: Circumstances = {}): Promise<StepRun> => {
     const files = Object.fromEntries(
       ['OUTPUT', 'ENV', 'STATE', 'PATH', 'STEP_SUMMARY'].map((name) => [
         `GITHUB_${name}`,
@@ -109,12 +117,12 @@ export function actionStep(options: StepOptions): ActionStep {
     for (const file of Object.values(files)) writeFileSync(file, '')
     const states = Object.fromEntries(Object.entries(step.state).map(([name, value]) => [`STATE_${name}`, value]))
     const began = performance.now()
-    const { exitCode, raw } = await runNode(join(ROOT, 'dist', `${script}.js`), join(temp, 'work'), {
-      ...base,
-      ...step.env,
-      ...files,
-      ...states,
-    } as Record<string, string>)
+    const { exitCode, raw } = await runNode(
+      join(ROOT, 'dist', `${script}.js`),
+      join(temp, 'work'),
+      { ...base, ...step.env, ...files, ...states, ...env } as Record<string, string>,
+      cancelled,
+    )
     const milliseconds = performance.now() - began
     const read = readLog(raw, step.masks)
     Object.assign(step.outputs, fileCommands(files['GITHUB_OUTPUT']!))
@@ -126,8 +134,8 @@ export function actionStep(options: StepOptions): ActionStep {
 
   return Object.assign(step, {
     home,
-    main: () => run('main'),
-    post: () => run('post'),
+    main: (circumstances?: Circumstances) => run('main', circumstances),
+    post: (circumstances?: Circumstances) => run('post', circumstances),
     remove: () => rmSync(temp, { recursive: true, force: true }),
   })
 }
@@ -146,8 +154,9 @@ function inputVariables(given: Readonly<Record<string, string>>): Record<string,
   )
 }
 
-async function runNode(script: string, cwd: string, env: Record<string, string>) {
+async function runNode(script: string, cwd: string, env: Record<string, string>, cancelled?: Promise<unknown>) {
   const child = spawn(process.execPath, [script], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  cancelled?.then(() => child.kill('SIGINT'))
   const chunks: Buffer[] = []
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
   child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk))

@@ -1,5 +1,7 @@
-import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { json, KEY, minted } from '#test/support/fake-broker.ts'
 import type { ActionStep } from '#test/support/run-action.ts'
@@ -149,6 +151,32 @@ test('files are put back although the key cannot be revoked', async () => {
   Object.assign(step.state, { broker: 'http://127.0.0.1:9' })
   await step.post()
   expect(read(step, CODEX)).toBe(toml)
+})
+
+test('a file that cannot be put back keeps no key alive, and no other file as it is', async () => {
+  const { broker, step } = await agentJob(
+    { provider: 'openai gemini', agent: 'codex gemini-cli' },
+    { [GEMINI]: settings },
+  )
+  await step.main()
+  rmSync(join(step.home, CODEX))
+  mkdirSync(join(step.home, CODEX))
+  const { log, exitCode } = await step.post()
+  expect(exitCode).toBe(0)
+  expect(broker.asked.some((what) => what.startsWith('DELETE'))).toBe(true)
+  expect(step.summary).toContain('5 of 25 activations used')
+  expect(log).toContain(`${CODEX} as it is`)
+  expect(read(step, GEMINI)).toBe(settings)
+})
+
+test('a file that lets post wait for ever is looked at when the key is over and the receipt is written', async () => {
+  const { broker, step } = await agentJob({ provider: 'openai', agent: 'codex' })
+  await step.main()
+  rmSync(join(step.home, CODEX))
+  execFileSync('mkfifo', [join(step.home, CODEX)])
+  await step.post({ cancelled: sleep(3000) })
+  expect(broker.asked.some((what) => what.startsWith('DELETE'))).toBe(true)
+  expect(step.summary).toContain('5 of 25 activations used')
 })
 
 test("what the files hold is not in post's state, which the runner prints when it debugs", async () => {

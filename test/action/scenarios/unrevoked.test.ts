@@ -63,6 +63,15 @@ test('a receipt that shows a living key does not pass for a revocation', async (
   expect((await step.post()).annotations[0]!.level).toBe('warning')
 })
 
+test('an exception before the revocation is a failed revocation', async () => {
+  const { step } = await afterMain({ inputs: { 'fail-on': 'unrevoked' } })
+  Object.assign(step.state, { broker: 'not a URL' })
+  const { exitCode, annotations } = await step.post()
+  expect(exitCode).toBe(1)
+  expect(annotations.map(({ level }) => level)).toEqual(['warning', 'error'])
+  expect(annotations[0]!.message).toContain(`Cannot revoke key ${KEY_ID}`)
+})
+
 const { activations } = RECEIPT
 test.each<[string, string, Answerer, number]>([
   ['refused', 'a refused request', receipt({ activations: { ...activations, refused: { scope_denied: 2 } } }), 1],
