@@ -20,6 +20,8 @@ export interface Unreachable {
   readonly kind: 'unreachable'
   /** An error code such as `ECONNREFUSED`, or `no answer within 10 s`. */
   readonly why: string
+  /** The request did not leave this machine whole, so that nobody acted on it. */
+  readonly unsent?: true
 }
 
 /** An answer that no broker of the contract gives. */

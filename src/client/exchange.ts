@@ -70,15 +70,20 @@ function send(question: Question<unknown>): Promise<Answered | Unreachable | Non
     rejectUnauthorized: true,
   } as Parameters<typeof request>[1] & { rejectUnauthorized: boolean })
 
+  let unsent = true
   const settle = (outcome: Answered | Unreachable | Nonsense) => {
     clearTimeout(timer)
     if (outcome.kind !== 'answered') sent.destroy()
-    resolve(outcome)
+    resolve(outcome.kind === 'unreachable' && unsent ? { ...outcome, unsent } : outcome)
   }
   const timer = setTimeout(
     () => settle({ kind: 'unreachable', why: `no answer within ${question.timeoutMilliseconds / 1000} s` }),
     question.timeoutMilliseconds,
   )
+  // The operating system has the last byte: not before there is a connection, and TLS is agreed on.
+  sent.once('finish', () => {
+    unsent = false
+  })
   sent.on('error', (error) => settle(brokenOff(error)))
   sent.once('response', (response: IncomingMessage) => {
     const limit = question.limit ?? MAX_ANSWER_BYTES
