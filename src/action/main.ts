@@ -1,23 +1,26 @@
 import { randomBytes } from 'node:crypto'
 import { exportVariable, getInput, info, saveState, setFailed, setOutput } from '@actions/core'
 import { discover } from '#client/discover.ts'
-import { mint } from '#client/mint.ts'
+import { type HeldKey, mint } from '#client/mint.ts'
+import { revoke } from '#client/receipt.ts'
 import type { MintAnswer } from '#wire/mint.ts'
 import type { Setting } from './agents/agent.ts'
 import { agents } from './agents/agents.ts'
 import { type HomeFile, homeFiles, write } from './agents/home-files.ts'
-import { explain } from './explain.ts'
+import { explain, MINT, revoking } from './explain.ts'
 import { idToken } from './id-token.ts'
 import { type Inputs, readInputs } from './inputs.ts'
 import { mask, maskKey } from './mask.ts'
 import { printable } from './printable.ts'
 import { rfc3339 } from './rfc3339.ts'
-import { state } from './state.ts'
+import { type Begun, state } from './state.ts'
 import { StepError } from './step-error.ts'
 import { variablesOf } from './variables.ts'
 
-/** Main ends within 60 s; the rest is for starting and for writing files. */
-const ALL_MILLISECONDS = 55_000
+/** Main ends within 60 s; the rest is for starting, for writing files, and for ending a key that cannot be used. */
+const ALL_MILLISECONDS = 50_000
+/** To end a key that cannot be used. Post tries again. */
+const END_MILLISECONDS = 5_000
 /** A broker that is silent here may still mint. */
 const DISCOVERY_MILLISECONDS = 5_000
 
@@ -30,14 +33,17 @@ async function main(): Promise<void> {
   const files = homeFiles(inputs.agents)
 
   const minted = await mintKey(inputs, deadline)
-  maskKey(minted.key)
-  saveState(state.keyId, minted.id)
-  saveState(state.broker, inputs.broker)
-  saveState(state.audience, inputs.audience)
-  saveState(state.expiresAt, String(Math.floor(minted.expires_at)))
-  // Before the first is written: post puts it back although the second cannot be.
-  if (files.length > 0) saveState(state.files, JSON.stringify(files))
-  handOver(inputs, minted, files)
+  try {
+    maskKey(minted.key)
+    saveState(state.keyId, minted.id)
+    saveState(state.expiresAt, String(Math.floor(minted.expires_at)))
+    // Before the first is written: post puts it back although the second cannot be.
+    if (files.length > 0) saveState(state.files, JSON.stringify(files))
+    handOver(inputs, minted, files)
+  } catch (error) {
+    await endAtOnce(inputs.broker, minted)
+    throw error
+  }
 
   const unit = minted.budget_unit === 'run_attempt' ? ' for all jobs of this run attempt' : ''
   info(
@@ -59,16 +65,36 @@ async function mintKey(inputs: Inputs, deadline: number): Promise<MintAnswer> {
         `"${printable(published.value.audience, 200)}", and this step has them for "${inputs.audience}". ` +
         'If that is the broker you mean, set the input audience to what it expects.',
     )
+  const begun: Begun = { idempotencyKey: randomBytes(24).toString('base64url'), request: inputs.request }
+  // Before the broker is asked: the runner may end this process, or its disk be full, when the answer comes.
+  saveState(state.broker, broker)
+  saveState(state.audience, inputs.audience)
+  saveState(state.begun, JSON.stringify(begun))
   const fresh = [first]
-  const answer = await mint({
+  const { answer, leftOver } = await mint({
     broker,
     idToken: async () => fresh.pop() ?? idToken(inputs.audience, deadline),
-    request: inputs.request,
-    idempotencyKey: randomBytes(24).toString('base64url'),
+    ...begun,
     deadline,
   })
-  if (answer.kind !== 'ok') throw new StepError(explain('mint a key', broker, answer))
-  return answer.value
+  if (answer.kind === 'ok') return answer.value
+  if (leftOver === 'nothing') saveState(state.begun, '')
+  else if (leftOver !== 'unknown') await endAtOnce(broker, leftOver)
+  throw new StepError(explain(MINT, broker, answer))
+}
+
+/** Ends a key that the job is not to have, with the key itself. Throws nothing: what led here is what the job is told. */
+async function endAtOnce(broker: string, { id, key }: HeldKey): Promise<void> {
+  try {
+    maskKey(key)
+    const answer = await revoke({ broker, keyId: id, bearer: key, deadline: performance.now() + END_MILLISECONDS })
+    if (answer.kind !== 'ok') info(`${explain(revoking(id), broker, answer)} Post tries again.`)
+    else if (answer.value.receipt.ended_at !== null) info(`Key ${id} is revoked.`)
+    // For post, which accounts for it; main may have come here because this cannot be written.
+    saveState(state.keyId, id)
+  } catch (error) {
+    info(printable(String(error)))
+  }
 }
 
 /** Outputs, environment and files. The key and all its forms are masked by now. */

@@ -1,23 +1,14 @@
 import { getInput, getState, info, setFailed, summary, warning } from '@actions/core'
-import type { Answer } from '#client/answer.ts'
-import { readReceipt, revoke } from '#client/receipt.ts'
 import type { Receipt } from '#domain/receipt.ts'
 import { receiptMarkdown, verdict } from '#views/receipt.ts'
 import type { ReceiptAnswer } from '#wire/receipt.ts'
 import { type HomeFile, restore } from './agents/home-files.ts'
-import { explain } from './explain.ts'
-import { idToken } from './id-token.ts'
+import { type Ending, endKey } from './end-key.ts'
 import { type FailOn, type ReportInputs, readReportInputs } from './inputs.ts'
 import { printable } from './printable.ts'
 import { pullRequestNumber } from './pull-request.ts'
-import { rfc3339 } from './rfc3339.ts'
 import { state } from './state.ts'
 import { StepError } from './step-error.ts'
-
-/** To end the key: getting an ID token included. */
-const REVOKE_MILLISECONDS = 10_000
-/** To read the receipt where ending the key did not give it. */
-const RECEIPT_MILLISECONDS = 3_000
 
 /** All of post, where it writes a comment. */
 const ALL_MILLISECONDS = 28_000
@@ -28,30 +19,23 @@ const ALL_MILLISECONDS = 28_000
  */
 async function post(): Promise<void> {
   const deadline = performance.now() + ALL_MILLISECONDS
-  const keyId = getState(state.keyId)
-  if (keyId === '') info('Nothing to revoke: this step minted no key.')
-  else {
-    const ended = await endKey(keyId)
-    await guarded('report what became of the key', () => report(keyId, ended, deadline))
-  }
+  const ending = await endKey()
+  if (ending === null) info('Nothing to revoke: this step minted no key.')
+  else await guarded('report what became of the key', () => report(ending, deadline))
   // Last, and a disk may take its time.
   await guarded('put files back', putFilesBack)
 }
 
-async function report(keyId: string, ended: ReceiptAnswer | string, deadline: number): Promise<void> {
-  if (typeof ended === 'string')
-    warning(
-      `${ended}\nKey ${keyId} dies by itself at ${rfc3339(Number(getState(state.expiresAt)))}, ` +
-        'or earlier if the broker learns that the job has ended.',
-    )
-  const account = typeof ended === 'string' ? null : ended
+async function report(ending: Ending, deadline: number): Promise<void> {
+  const { keyId, alive, account } = ending
+  if (alive !== null) warning(alive)
   const inputs = readReportInputs()
   if (account !== null) {
     info(printable(`Key ${keyId}: ${verdict(account.receipt)}.`))
     const untold = await comment(inputs, account, deadline)
     if (inputs.summary || untold !== null) await summarize(account, untold)
-  } else info(`Key ${keyId}: unrevoked.`)
-  const failures = inputs.failOn.filter((word) => SHOWN[word](account?.receipt ?? null))
+  } else if (keyId !== null) info(`Key ${keyId}: unrevoked.`)
+  const failures = inputs.failOn.filter((word) => SHOWN[word](ending))
   if (failures.length > 0)
     setFailed(`The input fail-on asks for it: ${failures.map((word) => MEANING[word]).join('; ')}.`)
 }
@@ -62,35 +46,6 @@ async function guarded(what: string, act: () => void | Promise<void>): Promise<v
   } catch (error) {
     warning(error instanceof StepError ? error.message : `Cannot ${what}: ${printable(String(error))}.`)
   }
-}
-
-/** @returns the account of the key that is over; or why it may still be alive. Throws nothing */
-async function endKey(keyId: string): Promise<ReceiptAnswer | string> {
-  try {
-    return await revokeKey(keyId)
-  } catch (error) {
-    return `Cannot revoke key ${keyId}: ${printable(String(error))}.`
-  }
-}
-
-async function revokeKey(keyId: string): Promise<ReceiptAnswer | string> {
-  const broker = getState(state.broker)
-  const deadline = performance.now() + REVOKE_MILLISECONDS
-  let bearer: string
-  try {
-    bearer = await idToken(getState(state.audience), deadline)
-  } catch (error) {
-    if (error instanceof StepError) return `Cannot revoke key ${keyId}. ${error.message}`
-    throw error
-  }
-  const answer = await revoke({ broker, keyId, bearer, deadline })
-  if (answer.kind === 'ok') return answer.value
-  const known: Answer<ReceiptAnswer> =
-    answer.kind === 'unreachable'
-      ? answer
-      : await readReceipt({ broker, keyId, bearer, deadline: performance.now() + RECEIPT_MILLISECONDS })
-  if (known.kind === 'ok' && known.value.receipt.ended_at !== null) return known.value
-  return explain(`revoke key ${keyId}`, broker, answer)
 }
 
 /**
@@ -133,11 +88,15 @@ async function summarize({ receipt, jws }: ReceiptAnswer, note: string | null): 
   }
 }
 
-/** What each word of `fail-on` looks for. `null`: the key could not be revoked. */
-const SHOWN: Readonly<Record<FailOn, (receipt: Receipt | null) => boolean>> = {
-  refused: (receipt) => receipt !== null && Object.values(receipt.activations.refused).some((count) => count > 0),
-  exhausted: (receipt) => receipt !== null && receipt.activations.used >= receipt.activations.limit,
-  unrevoked: (receipt) => receipt === null || receipt.ended_at === null,
+/** What each word of `fail-on` looks for. */
+const SHOWN: Readonly<Record<FailOn, (ending: Ending) => boolean>> = {
+  refused: ({ account }) => Object.values(account?.receipt.activations.refused ?? {}).some((count) => count > 0),
+  exhausted: ({ account }) => account !== null && isSpent(account.receipt),
+  unrevoked: ({ alive }) => alive !== null,
+}
+
+function isSpent({ activations: { used, limit } }: Receipt): boolean {
+  return used >= limit
 }
 
 const MEANING: Readonly<Record<FailOn, string>> = {
@@ -158,4 +117,4 @@ function putFilesBack(): void {
     }
 }
 
-await post()
+await guarded('finish the step', post)

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { mint } from '#client/mint.ts'
-import { type Answerer, json, KEY, minted, startFakeBroker } from '#test/support/fake-broker.ts'
+import { type Answerer, json, KEY, KEY_ID, minted, problemOf, startFakeBroker } from '#test/support/fake-broker.ts'
 import type { MintRequest } from '#wire/mint.ts'
 
 // T50, T53: an answer is a key for what was asked, from the broker that was asked, or it is nonsense.
@@ -10,14 +10,14 @@ async function minting(answer: Answerer, options: { request?: Partial<MintReques
   const broker = await startFakeBroker({ 'POST /v1/keys': answer })
   onTestFinished(broker.close)
   let tokens = 0
-  const given = await mint({
+  const { answer: given, leftOver } = await mint({
     broker: broker.url,
     idToken: async () => `token.${++tokens}`,
     request: { providers: ['openai'], ...options.request },
     idempotencyKey: 'sixteen-characters',
     deadline: performance.now() + (options.milliseconds ?? 10_000),
   })
-  return { given, broker }
+  return { given, leftOver, broker }
 }
 
 const withProvider = (base: (url: string) => string) => (url: string) =>
@@ -144,4 +144,52 @@ test('a time to come again that is past the deadline is not waited for', async (
   const { given, broker } = await minting((_, response) => response.writeHead(429, { 'retry-after': '60' }).end())
   expect(given).toMatchObject({ kind: 'refused', status: 429, retryAfter: 60 })
   expect(broker.asked).toHaveLength(1)
+})
+
+const refusedAs =
+  (status: number): Answerer =>
+  (_, response) =>
+    json(response, status, problemOf('storage_unavailable', status, 'No'))
+const lost: Answerer = (request) => request.socket.destroy()
+/** One answer after the other. */
+const inTurn = (...answers: Answerer[]): Answerer => {
+  let asked = 0
+  return (...call) => answers[asked++]!(...call)
+}
+
+test.each<[string, (url: string) => object]>([
+  [
+    'is for a URL of another origin',
+    (url) => minted(url, { providers: { openai: { base_url: 'https://a.example' } } }),
+  ],
+  ['lacks a provider', (url) => minted(url, { providers: {} })],
+  ['is not of the shape of the contract', (url) => minted(url, { activations: '25' })],
+])('of an answer that %s, the key is left over', async (_, body) => {
+  const { leftOver } = await minting((_request, response, url) => json(response, 201, body(url)))
+  expect(leftOver).toEqual({ id: KEY_ID, key: KEY })
+})
+
+test.each<[string, Answerer, string]>([
+  ['refused', refusedAs(403), 'nothing'],
+  ['refused by a broker that is not well', refusedAs(503), 'nothing'],
+  ['refused by a gateway', (_, response) => response.writeHead(403).end(), 'nothing'],
+  ["a gateway's own error", (_, response) => response.writeHead(502).end(), 'unknown'],
+  ['lost', lost, 'unknown'],
+  ['lost, and then refused', inTurn(lost, refusedAs(403)), 'unknown'],
+  ['lost, and then an answer', inTurn(lost, (_, response, url) => json(response, 201, minted(url))), 'nothing'],
+  ['not JSON', (_, response) => response.writeHead(201).end('x'), 'unknown'],
+  ['without a key', (_, response, url) => json(response, 201, minted(url, { key: 'x' })), 'unknown'],
+])('after an answer that is %s, what is left over is %s', async (_, answer, expected) => {
+  expect((await minting(answer)).leftOver).toBe(expected)
+})
+
+test('of a request that never left there is nothing left over', async () => {
+  const { answer, leftOver } = await mint({
+    broker: 'http://127.0.0.1:9',
+    idToken: async () => 'token',
+    request: { providers: ['openai'] },
+    idempotencyKey: 'sixteen-characters',
+    deadline: performance.now() + 3000,
+  })
+  expect([answer.kind, leftOver]).toEqual(['unreachable', 'nothing'])
 })

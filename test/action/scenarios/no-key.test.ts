@@ -10,7 +10,7 @@ async function refused(options: Parameters<typeof job>[0]) {
   expect(annotations).toHaveLength(1)
   expect(step.outputs).toEqual({})
   expect(step.env).toEqual({})
-  expect(step.state).toEqual({})
+  expect(step.state['key-id']).toBeUndefined()
   const post = await step.post()
   expect(post.exitCode).toBe(0)
   expect(post.annotations).toEqual([])
@@ -134,9 +134,17 @@ test.each<[string, Answerer]>([
   },
 )
 
-test('a mint whose answer is lost twice fails', async () => {
-  const { broker } = await refused({ answers: { 'POST /v1/keys': (request) => request.socket.destroy() } })
-  expect(broker.asked.filter((what) => what === 'POST /v1/keys')).toHaveLength(2)
+test('a second ID token that cannot be had leaves the first answer as the reason', async () => {
+  let tokens = 0
+  const { message } = await refused({
+    answers: {
+      'GET /idtoken': (_, response) =>
+        tokens++ === 0 ? json(response, 200, { value: 'e30.e30.c2ln' }) : response.writeHead(403).end(),
+      'POST /v1/keys': (_, response) =>
+        json(response, 503, problemOf('storage_unavailable', 503, 'Nothing was minted')),
+    },
+  })
+  expect(message).toContain('(storage_unavailable)')
 })
 
 test("GitHub's token service may fail twice", async () => {
