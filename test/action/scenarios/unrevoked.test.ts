@@ -53,14 +53,62 @@ test('a revocation that is refused while the receipt shows an end is none that f
   expect(log).toContain('key expired')
 })
 
-test('a receipt that shows a living key does not pass for a revocation', async () => {
-  const { step } = await afterMain({
-    answers: {
-      [DELETE]: unavailable,
-      [GET]: (_, response) => json(response, 200, accounted({ ended_at: null, end_reason: null })),
-    },
+test('a revocation whose answer was lost is none that failed when the receipt shows it', async () => {
+  const { broker, step } = await afterMain({
+    answers: { [DELETE]: (request) => request.socket.destroy(), [GET]: receipt({}) },
   })
-  expect((await step.post()).annotations[0]!.level).toBe('warning')
+  const { annotations, log } = await step.post()
+  expect(annotations).toEqual([])
+  expect(log).toContain('key revoked')
+  expect(step.summary).toContain('5 of 25 activations used')
+  const bearers = broker.requests
+    .filter(({ what }) => what === DELETE || what === GET)
+    .map(({ headers }) => headers.authorization)
+  expect(bearers.at(-1)).not.toBe(bearers[0])
+})
+
+test('a receipt that shows a living key does not pass for a revocation, and is told all the same', async () => {
+  const { step } = await afterMain({
+    answers: { [DELETE]: unavailable, [GET]: receipt({ ended_at: null, end_reason: null }) },
+  })
+  const { annotations, log } = await step.post()
+  expect(annotations[0]!.level).toBe('warning')
+  expect(log).toContain('key still alive')
+  expect(step.summary).toContain('5 of 25 activations used')
+})
+
+test.each(['refused', 'exhausted', 'unrevoked'])(
+  'fail-on "%s" looks at the receipt of a key that could not be ended',
+  async (word) => {
+    const { step } = await afterMain({
+      inputs: { 'fail-on': word },
+      answers: {
+        [DELETE]: unavailable,
+        [GET]: receipt({
+          activations: { limit: 25, used: 25, given_back: 0, refused: { scope_denied: 7 } },
+          ended_at: null,
+          end_reason: null,
+        }),
+      },
+    })
+    const { exitCode, annotations } = await step.post()
+    expect(exitCode).toBe(1)
+    expect(annotations.at(-1)!.message).toContain(`(${word})`)
+  },
+)
+
+test('an answer to the revocation that shows a living key does not pass for one', async () => {
+  const { step } = await afterMain({ answers: { [DELETE]: receipt({ ended_at: null, end_reason: null }) } })
+  const { annotations } = await step.post()
+  expect(annotations.map(({ level }) => level)).toEqual(['warning'])
+  expect(annotations[0]!.message).toContain('dies by itself at')
+})
+
+test('a failed revocation is told what can be done about the key, not about a mint', async () => {
+  const { step } = await afterMain({ answers: { [DELETE]: unavailable } })
+  const { annotations } = await step.post()
+  expect(annotations[0]!.message).toContain(`\`till keys revoke ${KEY_ID}\``)
+  expect(annotations[0]!.message).not.toMatch(/minted|Run the job again/)
 })
 
 test('an exception before the revocation is a failed revocation', async () => {
