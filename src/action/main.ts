@@ -3,6 +3,7 @@ import { exportVariable, getInput, info, saveState, setFailed, setOutput } from 
 import { discover } from '#client/discover.ts'
 import { type HeldKey, mint } from '#client/mint.ts'
 import { revoke } from '#client/receipt.ts'
+import type { Discovery } from '#wire/discovery.ts'
 import type { MintAnswer } from '#wire/mint.ts'
 import type { Setting } from './agents/agent.ts'
 import { agents } from './agents/agents.ts'
@@ -59,12 +60,7 @@ async function mintKey(inputs: Inputs, deadline: number): Promise<MintAnswer> {
     idToken(inputs.audience, deadline),
     discover(broker, DISCOVERY_MILLISECONDS),
   ])
-  if (published.kind === 'ok' && published.value.audience !== inputs.audience)
-    throw new StepError(
-      `Cannot mint a key: the broker at ${broker} expects tokens for the audience ` +
-        `"${printable(published.value.audience, 200)}", and this step has them for "${inputs.audience}". ` +
-        'If that is the broker you mean, set the input audience to what it expects.',
-    )
+  if (published.kind === 'ok') check(published.value, inputs)
   const begun: Begun = { idempotencyKey: randomBytes(24).toString('base64url'), request: inputs.request }
   // Before the broker is asked: the runner may end this process, or its disk be full, when the answer comes.
   saveState(state.broker, broker)
@@ -81,6 +77,30 @@ async function mintKey(inputs: Inputs, deadline: number): Promise<MintAnswer> {
   if (leftOver === 'nothing') saveState(state.begun, '')
   else if (leftOver !== 'unknown') await endAtOnce(broker, leftOver)
   throw new StepError(explain(MINT, broker, answer))
+}
+
+/**
+ * What the broker says of itself must be what the inputs say, before a budget is spent on it. Nothing of it is used.
+ *
+ * @throws {StepError}
+ */
+function check(published: Discovery, { broker, audience }: Inputs): void {
+  const { origin } = new URL(broker)
+  // The base URLs that it gives have the same origin.
+  const itsOrigin = URL.parse(published.mint_endpoint)?.origin ?? ''
+  if (itsOrigin !== origin)
+    throw new StepError(
+      `Cannot mint a key: the broker at ${broker} says that jobs reach it at ${printable(itsOrigin, 200)}, and what ` +
+        `it gives them is for there. Use the broker's public_url as \`broker\`, if that is the broker you mean.`,
+    )
+  if (published.audience !== audience)
+    throw new StepError(
+      `Cannot mint a key: the broker at ${broker} expects tokens for the audience ` +
+        `"${printable(published.audience, 200)}", and this step has them for "${printable(audience, 200)}". ` +
+        (published.audience === origin
+          ? 'Leave out the input audience.'
+          : 'If that is the broker you mean, set the input audience to what it expects.'),
+    )
 }
 
 /** Ends a key that the job is not to have, with the key itself. Throws nothing: what led here is what the job is told. */

@@ -110,6 +110,12 @@ test('a broker that publishes another audience gets no ID token', async () => {
   expect(asked).toHaveLength(1)
 })
 
+test("an audience that is not the broker's is to be left out", async () => {
+  const { broker, message } = await refused({ inputs: { audience: 'https://elsewhere.example' } })
+  expect(message).toContain('and this step has them for "https://elsewhere.example". Leave out the input audience.')
+  expect(broker.asked).not.toContain('POST /v1/keys')
+})
+
 /** Answers badly at first, and then as it should. */
 function once(first: Answerer): Answerer {
   let asked = 0

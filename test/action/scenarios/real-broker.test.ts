@@ -47,3 +47,24 @@ test('with a real broker: a denial names the claim and what the token says', asy
   expect(annotations[0]!.message).toContain('pull_request_target')
   expect(annotations[0]!.message).toContain('(policy_denied)')
 })
+
+test.each([
+  ['no audience', {}],
+  ['the audience that it expects', { audience: 'https://till.example.com' }],
+])(
+  'with a real broker whose public_url is elsewhere, and %s: nothing is minted, and the job learns which URL to use',
+  async (_, inputs) => {
+    const till = await startTill({ settings: { public_url: 'https://till.example.com' } })
+    const { environment: env } = till.issuer.job()
+    const step = actionStep({ inputs: { broker: till.url, provider: 'openai', ...inputs }, env })
+    onTestFinished(async () => {
+      step.remove()
+      await till.close()
+    })
+    const { exitCode, annotations } = await step.main()
+    expect(exitCode).toBe(1)
+    expect(annotations[0]!.message).toContain('https://till.example.com')
+    expect(annotations[0]!.message).toContain("Use the broker's public_url as `broker`")
+    expect(till.log.filter(({ event }) => event === 'key.minted')).toEqual([])
+  },
+)
