@@ -40,7 +40,7 @@ export async function mint(options: {
 }): Promise<Minting> {
   const { broker, request } = options
   const answers: Answer<Received>[] = []
-  const ask = async (milliseconds: number): Promise<Answer<Received>> => {
+  const ask = async (left: () => number): Promise<Answer<Received>> => {
     let token: string
     try {
       token = await options.idToken()
@@ -55,7 +55,8 @@ export async function mint(options: {
       body: JSON.stringify(request),
       status: 201,
       shape: received,
-      timeoutMilliseconds: Math.min(milliseconds, TRY_MILLISECONDS),
+      // Only now: getting the token took its time.
+      timeoutMilliseconds: Math.min(left(), TRY_MILLISECONDS),
     })
     answers.push(answer)
     return answer

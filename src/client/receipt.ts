@@ -20,12 +20,12 @@ export interface OfKey {
 
 /** Ends a key. Repeating it is harmless, so a lost answer is asked for once more. */
 export async function revoke(key: OfKey): Promise<Answer<RevokeAnswer>> {
-  return sameKey(key, await repeatOnce(key.deadline, (milliseconds) => ask('DELETE', '', key, milliseconds)))
+  return sameKey(key, await repeatOnce(key.deadline, (left) => ask('DELETE', '', key, left())))
 }
 
 /** Reads the account of a key, alive or ended. */
 export async function readReceipt(key: OfKey): Promise<Answer<ReceiptAnswer>> {
-  return sameKey(key, await repeatOnce(key.deadline, (milliseconds) => ask('GET', '/receipt', key, milliseconds)))
+  return sameKey(key, await repeatOnce(key.deadline, (left) => ask('GET', '/receipt', key, left())))
 }
 
 function ask(method: 'GET' | 'DELETE', path: string, key: OfKey, milliseconds: number): Promise<Answer<ReceiptAnswer>> {

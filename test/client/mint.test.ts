@@ -193,3 +193,17 @@ test('of a request that never left there is nothing left over', async () => {
   })
   expect([answer.kind, leftOver]).toEqual(['unreachable', 'nothing'])
 })
+
+test('the time that an ID token takes is not given to the broker once more', async () => {
+  const broker = await startFakeBroker({ 'POST /v1/keys': () => {} })
+  onTestFinished(broker.close)
+  const began = performance.now()
+  await mint({
+    broker: broker.url,
+    idToken: () => sleep(600, 'token'),
+    request: { providers: ['openai'] },
+    idempotencyKey: 'sixteen-characters',
+    deadline: began + 800,
+  })
+  expect(performance.now() - began).toBeLessThan(1100)
+})
