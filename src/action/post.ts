@@ -33,7 +33,7 @@ async function report(ending: Ending, deadline: number): Promise<void> {
   if (account !== null) {
     info(printable(`Key ${keyId}: ${verdict(account.receipt)}.`))
     const untold = await comment(inputs, account, deadline)
-    if (inputs.summary || untold !== null) await summarize(account, untold)
+    if (inputs.summary) await summarize(account, untold)
   } else if (keyId !== null) info(`Key ${keyId}: unrevoked.`)
   const failures = inputs.failOn.filter((word) => SHOWN[word](ending))
   if (failures.length > 0)

@@ -97,7 +97,7 @@ describe('the comment on the pull request', () => {
     ['a rate limit', 403, 'API rate limit exceeded for installation', 'rate limit'],
     ['a GitHub that is down', 503, 'Unavailable', 'status 503'],
   ])('%s: the summary has the receipt and one sentence why', async (_, status, message, why) => {
-    const step = await jobOf(1, {}, { summary: 'false' })
+    const step = await jobOf(1)
     github.answer = (what) => (what.includes('/issues/') ? { status, body: { message } } : undefined)
     const { exitCode, log, annotations } = await step.post()
     expect([exitCode, annotations]).toEqual([0, []])
@@ -106,6 +106,13 @@ describe('the comment on the pull request', () => {
     expect(sentence[0]).toContain(why)
     expect(step.summary).toContain('5 of 25 activations used')
     expect(step.summary).toContain(sentence[0])
+  })
+
+  test('with summary: false, why it could not be written stands in the log alone', async () => {
+    const step = await jobOf(1, {}, { summary: 'false', 'github-token': '' })
+    const { log } = await step.post()
+    expect(log).toContain('No comment on the pull request: it could not be written')
+    expect(step.summary).toBe('')
   })
 
   test('a GitHub that says nothing ends post in time', async () => {
