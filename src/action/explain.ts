@@ -32,7 +32,7 @@ export function explain(act: Act, broker: string, failure: Failure): string {
 }
 
 const BETWEEN = 'Check the input broker, and what stands between this runner and the broker.'
-const NOT_MINTED = "Nothing was minted. Run the job again, and tell the broker's operator."
+const NOT_WELL = "Run the job again, and tell the broker's operator."
 
 export const MINT: Act = {
   what: 'mint a key',
@@ -49,8 +49,8 @@ export const MINT: Act = {
     job_ended: 'Run the job again.',
     not_found: 'Check the input broker: it is the public_url of the broker, with its path.',
     limit_exceeded: "Wait until other jobs have ended, or ask the broker's operator to raise the policy's limits.",
-    storage_unavailable: NOT_MINTED,
-    issuer_keys_unavailable: NOT_MINTED,
+    storage_unavailable: NOT_WELL,
+    issuer_keys_unavailable: NOT_WELL,
     credential_missing: "Tell the broker's operator to enrol it with `till credential set`.",
   },
 }

@@ -76,7 +76,8 @@ async function mintKey(inputs: Inputs, deadline: number): Promise<MintAnswer> {
   if (answer.kind === 'ok') return answer.value
   if (leftOver === 'nothing') saveState(state.begun, '')
   else if (leftOver !== 'unknown') await endAtOnce(broker, leftOver)
-  throw new StepError(explain(MINT, broker, answer))
+  const more = leftOver === 'unknown' ? ' If the broker minted one all the same, post tries to end it.' : ''
+  throw new StepError(`${explain(MINT, broker, answer)}${more}`)
 }
 
 /**

@@ -65,7 +65,9 @@ test.each<[string, Record<string, string>, RegExp]>([
   ["the policy's time", {}, /dies by itself when its time is over, which the policy sets/],
 ])('where it cannot be ended, post says so, and that it dies after %s', async (_, inputs, when) => {
   const { broker, step } = await job({ inputs: { 'fail-on': 'unrevoked', ...inputs }, answers: { [MINT]: lost } })
-  expect((await step.main()).exitCode).toBe(1)
+  const main = await step.main()
+  expect(main.exitCode).toBe(1)
+  expect(main.annotations[0]!.message).toContain('post tries to end it')
   expect(broker.asked.filter((what) => what === MINT)).toHaveLength(2)
   const { exitCode, log, annotations } = await step.post()
   expect(annotations.map(({ level }) => level)).toEqual(['warning', 'error'])
