@@ -32,8 +32,11 @@ async function report(ending: Ending, deadline: number): Promise<void> {
   const inputs = readReportInputs()
   if (account !== null) {
     info(printable(`Key ${keyId}: ${verdict(account.receipt)}.`))
-    const untold = await comment(inputs, account, deadline)
-    if (inputs.summary) await summarize(account, untold)
+    let untold: string | null = null
+    await guarded('write the comment', async () => {
+      untold = await comment(inputs, account, deadline)
+    })
+    if (inputs.summary) await guarded('write the receipt to the job summary', () => summarize(account, untold))
   } else if (keyId !== null) info(`Key ${keyId}: unrevoked.`)
   const failures = inputs.failOn.filter((word) => SHOWN[word](ending))
   if (failures.length > 0)
@@ -80,12 +83,8 @@ async function write(token: string, number: number, receipt: Receipt, deadline: 
 }
 
 async function summarize({ receipt, jws }: ReceiptAnswer, note: string | null): Promise<void> {
-  try {
-    const markdown = receiptMarkdown(receipt, { jws })
-    await summary.addRaw(note === null ? markdown : `${markdown}\n${note}\n`).write()
-  } catch (error) {
-    warning(`Cannot write the receipt to the job summary: ${printable(String(error))}.`)
-  }
+  const markdown = receiptMarkdown(receipt, { jws })
+  await summary.addRaw(note === null ? markdown : `${markdown}\n${note}\n`).write()
 }
 
 /** What each word of `fail-on` looks for. */

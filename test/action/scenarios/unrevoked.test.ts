@@ -111,6 +111,20 @@ test('a failed revocation is told what can be done about the key, not about a mi
   expect(annotations[0]!.message).not.toMatch(/minted|Run the job again/)
 })
 
+test('a summary and an event that cannot be read or written leave fail-on as it is', async () => {
+  const spent = { limit: 25, used: 25, given_back: 0, refused: {} }
+  const { step } = await afterMain({
+    inputs: { 'fail-on': 'exhausted', comment: 'always' },
+    eventName: 'pull_request',
+    answers: { [DELETE]: receipt({ activations: spent }) },
+  })
+  const gone = { GITHUB_STEP_SUMMARY: '/nowhere/summary', GITHUB_EVENT_PATH: '/nowhere/event.json' }
+  const { exitCode, annotations } = await step.post({ env: gone })
+  expect(exitCode).toBe(1)
+  expect(annotations[0]!.message).toContain('Cannot write the receipt to the job summary')
+  expect(annotations.at(-1)!.message).toContain('(exhausted)')
+})
+
 test('an exception before the revocation is a failed revocation', async () => {
   const { step } = await afterMain({ inputs: { 'fail-on': 'unrevoked' } })
   Object.assign(step.state, { broker: 'not a URL' })
