@@ -165,7 +165,7 @@ test('a file that cannot be put back keeps no key alive, and no other file as it
   expect(exitCode).toBe(0)
   expect(broker.asked.some((what) => what.startsWith('DELETE'))).toBe(true)
   expect(step.summary).toContain('5 of 25 activations used')
-  expect(annotations).toEqual([expect.stringContaining(CODEX)])
+  expect(annotations).toEqual([{ level: 'warning', message: expect.stringContaining(CODEX) }])
   expect(read(step, GEMINI)).toBe(settings)
 })
 
