@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { getOctokit } from '@actions/github'
 import { keepComment } from '#comment/keep-comment.ts'
-import type { Request } from '#comment/request.ts'
-import { whyNot } from '#comment/why-not.ts'
+import type { Answer, Request } from '#comment/request.ts'
+import { isPassing, whyNot } from '#comment/why-not.ts'
 import type { Receipt } from '#domain/receipt.ts'
 import { COMMENT_MARKER, commentMarkdown, isWorthSaying } from '#views/comment.ts'
 import { type JobRow, jobRow } from '#views/job-row.ts'
@@ -26,6 +26,8 @@ export interface CommentTask {
 
 /** One request to GitHub gets that long. Milliseconds. */
 const REQUEST_MILLISECONDS = 5_000
+/** How long to wait before asking once more. Milliseconds. */
+const RETRY_MILLISECONDS = 1_000
 /** How long to wait before looking whether what was written stands; the jobs of a matrix end together. Milliseconds. */
 const SETTLE = { least: 800, more: 1_400 }
 /** GitHub takes 65,536. */
@@ -43,8 +45,10 @@ export async function writeComment(task: CommentTask): Promise<string | null> {
   const [owner = '', repo = ''] = task.repository.split('/')
   const request = requester(task)
   const mine = jobRow(task.receipt)
+  /** Not beyond the deadline: what is asked after it is not sent. */
+  const pause = (milliseconds: number) => sleep(Math.max(0, Math.min(milliseconds, task.deadline - performance.now())))
   try {
-    const author = await whoAmI(request)
+    const author = await whoAmI(request, pause)
     await keepComment({
       request,
       owner,
@@ -53,7 +57,7 @@ export async function writeComment(task: CommentTask): Promise<string | null> {
       marker: COMMENT_MARKER,
       isOurs: (comment) => comment.author?.login === author,
       write: (bodies) => commentBody(bodies, mine, task.serverUrl),
-      settle: () => sleep(SETTLE.least + Math.random() * SETTLE.more),
+      settle: () => pause(SETTLE.least + Math.random() * SETTLE.more),
       hesitate: true,
       looks: LOOKS,
     })
@@ -78,17 +82,35 @@ function requester({ token, deadline }: CommentTask): Request {
 /**
  * The login that comments made with this token have. A job's own token may ask GraphQL for it, and not `GET /user`; with
  * a server that knows neither it can only be the usual one.
+ *
+ * @throws what a request throws that may well work a little later: a guess could be wrong
  */
-async function whoAmI(request: Request): Promise<string> {
-  const login = (data: { readonly login?: unknown } | undefined): string => {
-    if (typeof data?.login !== 'string') throw new TypeError('expected a login')
-    return data.login
-  }
+async function whoAmI(request: Request, pause: (milliseconds: number) => Promise<void>): Promise<string> {
   const graphql = process.env['GITHUB_GRAPHQL_URL']?.replace(/\/graphql$/, '')
-  return request('POST /graphql', { query: '{ viewer { login } }', ...(graphql && { baseUrl: graphql }) })
-    .then(({ data }) => login(data.data?.viewer))
-    .catch(() => request('GET /user').then(({ data }) => login(data)))
-    .catch(() => 'github-actions[bot]')
+  const asks = [
+    () =>
+      request('POST /graphql', { query: '{ viewer { login } }', ...(graphql && { baseUrl: graphql }) }).then(viewer),
+    () => request('GET /user').then(({ data }) => data ?? {}),
+  ]
+  for (const ask of asks)
+    for (let tries = 2; tries > 0; tries--)
+      try {
+        const { login } = await ask()
+        if (typeof login === 'string') return login
+        break
+      } catch (error) {
+        if (!isPassing(error)) break
+        if (tries === 1) throw error
+        await pause(RETRY_MILLISECONDS)
+      }
+  return 'github-actions[bot]'
+}
+
+/** GraphQL says with status 200 that a limit is reached. */
+function viewer({ data }: Answer): { readonly login?: unknown } {
+  const limit = data?.errors?.some?.((error: { type?: unknown } | null) => error?.type === 'RATE_LIMITED')
+  if (limit) throw Object.assign(new Error('rate limit'), { status: 429 })
+  return data?.data?.viewer ?? {}
 }
 
 /** What the comment says once this job's row is in it. Of the jobs that the comment had, its own earlier row goes. */

@@ -1,4 +1,4 @@
-import { NotKept, statusOf } from './keep-comment.ts'
+import { NotKept, Removed, statusOf } from './keep-comment.ts'
 
 /**
  * Why a comment could not be written, as one goes on after `because `. Says nothing that GitHub's answer chose.
@@ -8,7 +8,7 @@ import { NotKept, statusOf } from './keep-comment.ts'
 export function whyNot(error: unknown, permission: string): string {
   const status = statusOf(error)
   const message = error instanceof Error ? error.message : ''
-  if (error instanceof NotKept) return error.message
+  if (error instanceof NotKept || error instanceof Removed) return error.message
   if (status === 429 || (status === 403 && /rate limit/i.test(message))) return "GitHub's rate limit is reached"
   if (isLocked(error)) return 'its conversation is locked'
   if (status === 401) return 'GitHub does not accept the token'
@@ -22,13 +22,15 @@ export function whyNot(error: unknown, permission: string): string {
 export function isPassing(error: unknown): boolean {
   const status = statusOf(error)
   if (error instanceof NotKept) return true
+  // Whoever removed it would have to do so again and again.
+  if (error instanceof Removed) return false
   if (status === 403) return /rate limit/i.test(error instanceof Error ? error.message : '')
   return status === null || status === 429 || status >= 500
 }
 
 /** Whether it says something of one pull request or commit, and nothing of others in the repository. */
 export function isOfOnePlace(error: unknown): boolean {
-  return isLocked(error) || [404, 410, 422].includes(statusOf(error) ?? 0)
+  return isLocked(error) || error instanceof Removed || [404, 410, 422].includes(statusOf(error) ?? 0)
 }
 
 function isLocked(error: unknown): boolean {

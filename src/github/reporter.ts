@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Clock, Ledger, Log } from '#broker/ports.ts'
-import { keepComment } from '#comment/keep-comment.ts'
+import { keepComment, type Memory } from '#comment/keep-comment.ts'
 import type { Request } from '#comment/request.ts'
 import { isOfOnePlace, isPassing } from '#comment/why-not.ts'
 import type { Grant } from '#domain/grant.ts'
@@ -62,6 +62,8 @@ export function reporter(options: ReporterOptions): Reporter {
   const times = { ...TIMES, ...options.times }
   const rows = new LRUCache<string, JobRow>({ max: KNOWN_ROWS })
   const refused = new LRUCache<string, true>({ max: KNOWN_ROWS, ttl: REFUSED_FOR })
+  /** The comments that were made here, so that none is made twice where GitHub does not list them. */
+  const memories = new LRUCache<string, Memory>({ max: KNOWN_ROWS })
   /** By where it is told: what is to come, and what is under way, so that nobody writes there at the same time. */
   const timers = new Map<string, NodeJS.Timeout>()
   const underWay = new Map<string, Promise<void>>()
@@ -118,6 +120,9 @@ export function reporter(options: ReporterOptions): Reporter {
   async function comment(request: Request, job: Job, number: number, told: readonly JobRow[]): Promise<void> {
     const [owner = '', repo = ''] = job.repository.split('/')
     const login = await app.login()
+    const place = `${job.repositoryId} ${number}`
+    const memory: Memory = memories.get(place) ?? { made: null }
+    memories.set(place, memory)
     await keepComment({
       request,
       owner,
@@ -130,6 +135,7 @@ export function reporter(options: ReporterOptions): Reporter {
       settle: () => new Promise((settled) => setTimeout(settled, times.settle).unref()),
       hesitate: false,
       looks: 5,
+      memory,
     })
   }
 

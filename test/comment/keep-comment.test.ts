@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { keepComment, NotKept } from '#comment/keep-comment.ts'
+import { keepComment, NotKept, Removed } from '#comment/keep-comment.ts'
 import type { Request } from '#comment/request.ts'
-import { isPassing, whyNot } from '#comment/why-not.ts'
+import { isOfOnePlace, isPassing, whyNot } from '#comment/why-not.ts'
 
 const MARKER = '<!-- marker -->'
 const US = { id: 1, login: 'till[bot]', type: 'Bot' }
@@ -11,6 +11,8 @@ function pullRequest() {
   const comments: { id: number; body: string; user: typeof US | null }[] = []
   const asked: string[] = []
   let nextId = 1
+  /** What the list of comments shows. */
+  const list = { shows: (_: { id: number }): boolean => true }
   const add = (body: string, user: typeof US | null = US) => {
     comments.push({ id: nextId, body, user })
     return nextId++
@@ -21,16 +23,28 @@ function pullRequest() {
     const { body, comment_id: id, page } = parameters as { body: string; comment_id: number; page: number }
     asked.push(method)
     const at = comments.findIndex((comment) => comment.id === id)
-    if (method === 'GET') return { status: 200, data: structuredClone(comments.slice((page - 1) * 100, page * 100)) }
-    if (method === 'POST') add(body)
-    else if (at < 0) throw missing()
-    else if (method === 'PATCH') comments[at]!.body = body
+    if (method === 'GET' && id === undefined)
+      return { status: 200, data: structuredClone(comments.filter(list.shows).slice((page - 1) * 100, page * 100)) }
+    if (method === 'POST') {
+      const made = add(body)
+      return { status: 201, data: structuredClone(comments.find((comment) => comment.id === made)) }
+    }
+    if (at < 0) throw missing()
+    if (method === 'GET') return { status: 200, data: structuredClone(comments[at]) }
+    if (method === 'PATCH') comments[at]!.body = body
     else comments.splice(at, 1)
     return { status: 200, data: null }
   }
+  const isUs: Parameters<typeof keepComment>[0]['isOurs'] = ({ author }) => author?.login === US.login
   const keep = (
     mine: string,
-    { settle = async () => {}, looks = 8, hesitate = false }: Partial<Parameters<typeof keepComment>[0]> = {},
+    {
+      settle = async () => {},
+      looks = 8,
+      hesitate = false,
+      isOurs = isUs,
+      ...others
+    }: Partial<Parameters<typeof keepComment>[0]> = {},
   ) =>
     keepComment({
       request,
@@ -38,7 +52,7 @@ function pullRequest() {
       repo: 'web',
       number: 5,
       marker: MARKER,
-      isOurs: ({ author }) => author?.login === US.login,
+      isOurs,
       write: (bodies) => {
         const rows = new Set([...bodies.flatMap((text) => text.trim().split(/\r?\n/).slice(1)), mine])
         return mine === '' ? null : [MARKER, ...[...rows].sort()].join('\n')
@@ -46,8 +60,9 @@ function pullRequest() {
       settle,
       hesitate,
       looks,
+      ...others,
     })
-  return { comments, asked, add, keep, bodies: () => comments.map(({ body }) => body) }
+  return { comments, list, asked, add, keep, bodies: () => comments.map(({ body }) => body) }
 }
 
 test('the first makes it, the second adds to it, and who has nothing new leaves it', async () => {
@@ -157,6 +172,69 @@ describe('writers at the same time', () => {
       comments[0]!.body = `${MARKER}\nb`
     }
     await expect(keep('a', { settle: always, looks: 4 })).rejects.toBeInstanceOf(NotKept)
+  })
+})
+
+describe('one call makes one comment at most', () => {
+  const posts = (asked: readonly string[]) => asked.filter((method) => method === 'POST').length
+
+  test('where the list does not show it yet', async () => {
+    const { list, asked, keep, bodies } = pullRequest()
+    list.shows = () => false
+    expect(await keep('a')).toBe('kept')
+    expect(bodies()).toEqual([`${MARKER}\na`])
+    expect(posts(asked)).toBe(1)
+  })
+
+  test('where its author is not who was expected, and it joins an earlier one of that author', async () => {
+    const { add, asked, keep, bodies } = pullRequest()
+    add(`${MARKER}\nforged`, { id: 2, login: 'mallory', type: 'User' })
+    add(`${MARKER}\nb`)
+    expect(await keep('a', { isOurs: () => false })).toBe('kept')
+    expect(bodies()).toEqual([`${MARKER}\nforged`, `${MARKER}\na\nb`])
+    expect(posts(asked)).toBe(1)
+  })
+
+  test('where somebody removes it at once: others in the repository are not affected, and no later try helps', async () => {
+    const { comments, asked, keep } = pullRequest()
+    const settle = async () => void comments.splice(0)
+    const error = await keep('a', { settle }).catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(Removed)
+    expect([isPassing(error), isOfOnePlace(error), posts(asked)]).toEqual([false, true, 1])
+    expect(whyNot(error, 'permission')).toContain('removed')
+  })
+
+  test('where another writer removed it for an older one that is listed late', async () => {
+    const { add, comments, list, asked, keep, bodies } = pullRequest()
+    add(`${MARKER}\nb`)
+    let looks = 0
+    list.shows = () => looks > 2
+    await keep('a', {
+      settle: async () => {
+        if (++looks === 1) comments.splice(1)
+      },
+    })
+    expect(bodies()).toEqual([`${MARKER}\na\nb`])
+    expect(posts(asked)).toBe(1)
+  })
+
+  test('and so do several calls that remember it', async () => {
+    const { list, asked, keep, bodies } = pullRequest()
+    const memory = { made: null }
+    list.shows = () => false
+    await keep('a', { memory })
+    await keep('b', { memory })
+    expect(bodies()).toEqual([`${MARKER}\na\nb`])
+    expect(posts(asked)).toBe(1)
+  })
+
+  test('but one that was removed long ago is made anew', async () => {
+    const { comments, keep, bodies } = pullRequest()
+    const memory = { made: null }
+    await keep('a', { memory })
+    comments.splice(0)
+    await keep('b', { memory })
+    expect(bodies()).toEqual([`${MARKER}\nb`])
   })
 })
 

@@ -124,6 +124,39 @@ describe('the comment on the pull request', () => {
     expect(log).toContain('GitHub did not answer')
   })
 
+  test('is made once where GitHub does not list it', async () => {
+    const number = await github.pullRequest()
+    github.answer = (what) =>
+      /^GET .*\/issues\/\d+\/comments$/.test(what) ? { status: 200, body: [] as object } : undefined
+    const { log } = await (await jobOf(number)).post()
+    expect(log).not.toContain('No comment')
+    expect(await github.comments(number)).toHaveLength(1)
+  })
+
+  test.each([
+    ['502 twice', [502, 502], 0, 'GitHub answered with status 502'],
+    ['502 once', [502], 1, null],
+    ['404, as a server without GraphQL does', [404], 1, null],
+  ])(
+    'whose comments these are is not guessed where GitHub answers the question with %s',
+    async (_, statuses, comments, why) => {
+      const number = await github.pullRequest()
+      const left = [...statuses]
+      github.answer = (what) => {
+        if (what === 'GET /user') return { status: 403, body: { message: 'Resource not accessible by integration' } }
+        if (what !== 'POST /graphql') return undefined
+        const status = left.shift()
+        return status ? { status, body: {} } : { status: 200, body: { data: { viewer: { login: github.user.login } } } }
+      }
+      const { exitCode, log } = await (await jobOf(number)).post()
+      expect(exitCode).toBe(0)
+      expect(await github.comments(number)).toHaveLength(comments)
+      expect(github.asked.filter((what) => /^POST \/repos/.test(what))).toHaveLength(comments)
+      if (why === null) expect(log).not.toContain('No comment')
+      else expect(log).toContain(why)
+    },
+  )
+
   test('a run that belongs to no pull request writes none', async () => {
     const { step } = await job({ inputs: { 'github-token': github.user.token } })
     Object.assign(step.env, { GITHUB_API_URL: github.url })
