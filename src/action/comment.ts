@@ -6,7 +6,7 @@ import { isPassing, whyNot } from '#comment/why-not.ts'
 import type { Receipt } from '#domain/receipt.ts'
 import { COMMENT_MARKER, commentMarkdown, isWorthSaying } from '#views/comment.ts'
 import { type JobRow, jobRow } from '#views/job-row.ts'
-import { carried, MOST_CARRIED, readCarried } from './comment-state.ts'
+import { carried, joined, MOST_CARRIED, readCarried, summedUp } from './comment-state.ts'
 
 /*
  * A file of its own in dist/, loaded when a comment is to be written and not before: GitHub's client takes longer to load
@@ -113,15 +113,13 @@ function viewer({ data }: Answer): { readonly login?: unknown } {
   return data?.data?.viewer ?? {}
 }
 
-/** What the comment says once this job's row is in it. Of the jobs that the comment had, its own earlier row goes. */
-function commentBody(bodies: readonly string[], mine: JobRow, serverUrl: string): string | null {
-  const others = bodies.flatMap(readCarried).filter(({ key_id }) => key_id !== mine.key_id)
-  const byKey = new Map([...others, mine].map((row) => [row.key_id, row]))
-  const rows = [...byKey.values()].sort((a, b) => b.minted_at - a.minted_at || (a.key_id < b.key_id ? -1 : 1))
-  if (bodies.length === 0 && !isWorthSaying(rows)) return null
-  for (let most = MOST_CARRIED; ; most -= 5) {
-    const shown = rows.slice(0, most)
-    const body = `${COMMENT_MARKER}\n${commentMarkdown(shown, { serverUrl })}\n${carried(shown)}\n`
-    if (body.length < MOST_CHARACTERS || most <= 5) return body
+/** What the comment says once this job is in it. Of the jobs that the comment had, its own earlier row goes. */
+export function commentBody(bodies: readonly string[], mine: JobRow, serverUrl: string): string | null {
+  if (bodies.length === 0 && !isWorthSaying([mine])) return null
+  const all = joined(bodies.map(readCarried), mine)
+  for (let most = MOST_CARRIED; ; most = Math.max(1, most - 5)) {
+    const { rows, sums } = summedUp(all, most)
+    const body = `${COMMENT_MARKER}\n${commentMarkdown(rows, { serverUrl, beside: sums })}\n${carried({ rows, sums })}\n`
+    if (body.length < MOST_CHARACTERS || most === 1) return body
   }
 }

@@ -1,5 +1,6 @@
 import { isUnclosed } from '#domain/grant.ts'
 import type { JobRow } from './job-row.ts'
+import { addUp, isRemarkable, type JobSums, requestsRefused, sumsOf } from './job-sums.ts'
 import { code, table } from './markdown.ts'
 import { count, ending, meaning } from './receipt.ts'
 
@@ -9,13 +10,15 @@ export const COMMENT_MARKER = '<!-- till:audit -->'
 export interface CommentOptions {
   /** Where people look at runs, such as `https://github.com`. */
   readonly serverUrl: string
+  /** Jobs beside those of the rows: they count like them, and have no row. */
+  readonly beside?: readonly JobSums[]
 }
 
 /**
  * What all jobs of a pull request, or of a commit, did with their keys: the verdict first, one row a job, what was
- * refused next, the rest folded. The jobs of the newest commit stand open, those of earlier ones are folded. Below
- * 48 KiB whatever the rows hold: GitHub takes 64 KiB. Values that a job chose are shown as code and cannot be anything
- * else.
+ * refused next, the rest folded. The jobs of the newest commit stand open, those of earlier ones are folded. Where not
+ * every job can have a row, those that nothing is to be said of go without. Below 48 KiB whatever the rows hold: GitHub
+ * takes 64 KiB. Values that a job chose are shown as code and cannot be anything else.
  *
  * @param rows in any order; at least one
  */
@@ -24,19 +27,31 @@ export function commentMarkdown(rows: readonly JobRow[], options: CommentOptions
   const commit = newestFirst[0]!.sha
   const now = newestFirst.filter(({ sha }) => sha === commit)
   const earlier = newestFirst.filter(({ sha }) => sha !== commit)
+  const beside = options.beside ?? []
+  const all = addUp([sumsOf(now), ...beside.filter(({ sha }) => sha === commit)])
+  const allEarlier = addUp([sumsOf(earlier), ...beside.filter(({ sha }) => sha !== commit)])
+  const shown = remarkableFirst(now, MOST_ROWS)
+  const shownEarlier = remarkableFirst(earlier, MOST_EARLIER_ROWS)
   const parts = [
-    `### Till: ${jobsVerdict(now)}`,
-    jobTable(now.slice(0, MOST_ROWS), options),
-    ...remainder(now.length - MOST_ROWS),
-    ...unclosedNote(now),
-    ...refusals(now),
-    ...folded('Models and tokens', usage(now.slice(0, MOST_ROWS))),
-    ...folded(`Earlier commits: ${plural(earlier.length, 'job')}`, [
-      ...(earlier.length > 0 ? [jobTable(earlier.slice(0, MOST_EARLIER_ROWS), options)] : []),
-      ...remainder(earlier.length - MOST_EARLIER_ROWS),
+    `### Till: ${all.jobs === 1 ? jobsVerdict(now) : sumsVerdict(all)}`,
+    jobTable(shown, options),
+    ...remainder(all, sumsOf(shown)),
+    ...unclosedNote(all),
+    ...refusals(all),
+    ...folded('Models and tokens', usage(shown)),
+    ...folded(`Earlier commits: ${plural(allEarlier.jobs, 'job')}`, [
+      ...(shownEarlier.length > 0 ? [jobTable(shownEarlier, options)] : []),
+      ...remainder(allEarlier, sumsOf(shownEarlier)),
     ]),
   ]
   return `${parts.join('\n\n')}\n`
+}
+
+/** In the order in which they came. */
+function remarkableFirst(rows: readonly JobRow[], most: number): readonly JobRow[] {
+  if (rows.length <= most) return rows
+  const chosen = new Set([...rows.filter(isRemarkable), ...rows.filter((row) => !isRemarkable(row))].slice(0, most))
+  return rows.filter((row) => chosen.has(row))
 }
 
 const MOST_ROWS = 50
@@ -44,21 +59,22 @@ const MOST_EARLIER_ROWS = 20
 
 /** Whether there is anything that a person would want to read: nothing used, nothing refused and all closed is nothing. */
 export function isWorthSaying(rows: readonly JobRow[]): boolean {
-  return rows.some((row) => row.used > 0 || refusedOf(row) > 0 || isUnclosed(row.end_reason))
+  const { used, unclosed, ...sums } = sumsOf(rows)
+  return used > 0 || unclosed > 0 || requestsRefused({ used, unclosed, ...sums }) > 0
 }
 
 /** Such as `17 of 60 activations used by 3 jobs · 2 refused · all keys ended`. */
 export function jobsVerdict(rows: readonly JobRow[]): string {
-  const sum = (of: (row: JobRow) => number) => rows.reduce((total, row) => total + of(row), 0)
-  const by = rows.length === 1 ? '' : ` by ${plural(rows.length, 'job')}`
-  const alive = rows.filter(({ ended_at }) => ended_at === null).length
-  const keys =
-    rows.length === 1 ? ending(rows[0]!) : alive === 0 ? 'all keys ended' : `${plural(alive, 'key')} still alive`
-  return `${count(sum(({ used }) => used))} of ${count(sum(({ limit }) => limit))} activations used${by} · ${count(sum(refusedOf))} refused · ${keys}`
+  const [only, ...others] = rows
+  return sumsVerdict(sumsOf(rows), only && others.length === 0 ? ending(only) : undefined)
 }
 
-function refusedOf({ refused }: JobRow): number {
-  return Object.values(refused).reduce((total, times) => total + times, 0)
+function sumsVerdict(
+  sums: JobSums,
+  keys = sums.alive === 0 ? 'all keys ended' : `${plural(sums.alive, 'key')} still alive`,
+) {
+  const by = sums.jobs === 1 ? '' : ` by ${plural(sums.jobs, 'job')}`
+  return `${count(sums.used)} of ${count(sums.limit)} activations used${by} · ${count(requestsRefused(sums))} refused · ${keys}`
 }
 
 function jobTable(rows: readonly JobRow[], options: CommentOptions): string {
@@ -68,7 +84,7 @@ function jobTable(rows: readonly JobRow[], options: CommentOptions): string {
       jobLink(row, options),
       code(row.policy),
       `${count(row.used)} of ${count(row.limit)}`,
-      count(refusedOf(row)),
+      count(requestsRefused(sumsOf([row]))),
       isUnclosed(row.end_reason) ? `⚠️ ${state(row)}` : state(row),
     ]),
   )
@@ -93,8 +109,7 @@ function jobLink(row: JobRow, { serverUrl }: CommentOptions): string {
 const REPOSITORY = /^[A-Za-z0-9_.-]{1,100}\/[A-Za-z0-9_.-]{1,100}$/
 const DIGITS = /^[0-9]{1,20}$/
 
-function unclosedNote(rows: readonly JobRow[]): string[] {
-  const unclosed = rows.filter(({ end_reason }) => isUnclosed(end_reason)).length
+function unclosedNote({ unclosed }: JobSums): string[] {
   return unclosed === 0
     ? []
     : [
@@ -102,22 +117,17 @@ function unclosedNote(rows: readonly JobRow[]): string[] {
       ]
 }
 
-function refusals(rows: readonly JobRow[]): string[] {
-  const codes = new Map<string, { requests: number; jobs: number }>()
-  for (const { refused } of rows)
-    for (const [name, requests] of Object.entries(refused)) {
-      const { requests: before, jobs } = codes.get(name) ?? { requests: 0, jobs: 0 }
-      if (requests > 0) codes.set(name, { requests: before + requests, jobs: jobs + 1 })
-    }
-  if (codes.size === 0) return []
-  const shown = [...codes].sort(([, a], [, b]) => b.requests - a.requests).slice(0, 20)
+function refusals({ refused }: JobSums): string[] {
+  const codes = Object.entries(refused)
+  if (codes.length === 0) return []
+  const shown = codes.sort(([, a], [, b]) => b.requests - a.requests).slice(0, 20)
   return [
     '#### Refused',
     table(
       ['Code', 'Requests', 'Jobs', 'Because'],
       shown.map(([name, { requests, jobs }]) => [code(name), count(requests), count(jobs), meaning(name)]),
     ),
-    ...remainder(codes.size - shown.length),
+    ...(codes.length > shown.length ? [`… and ${count(codes.length - shown.length)} more.`] : []),
   ]
 }
 
@@ -142,8 +152,11 @@ function folded(title: string, parts: readonly string[]): string[] {
   return [`<details>\n<summary>${title}</summary>`, ...parts, '</details>']
 }
 
-function remainder(more: number): string[] {
-  return more > 0 ? [`… and ${count(more)} more.`] : []
+/** What is said of the jobs that have no row. */
+function remainder(all: JobSums, shown: JobSums): string[] {
+  const [jobs, refused] = [all.jobs - shown.jobs, requestsRefused(all) - requestsRefused(shown)]
+  if (jobs === 0) return []
+  return [refused > 0 ? `… and ${count(jobs)} more, with ${count(refused)} refused.` : `… and ${count(jobs)} more.`]
 }
 
 function plural(times: number, one: string, many = `${one}s`): string {

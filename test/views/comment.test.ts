@@ -141,6 +141,39 @@ describe('rendered as GitHub renders it', () => {
   })
 })
 
+describe('where not every job can have a row', () => {
+  const many = Array.from({ length: 60 }, (_, n) => job(n, n === 0 ? { refused: { scope_denied: 9 } } : {}))
+
+  test('the rows of those of which nothing is to be said go first, and all count', () => {
+    const markdown = text(many)
+    expect(markdown).toContain('### Till: 720 of 1,500 activations used by 60 jobs · 9 refused · all keys ended')
+    expect(markdown).toContain('[job 90000](')
+    expect(markdown).not.toContain('[job 90001](')
+    expect(markdown).toContain('… and 10 more.')
+  })
+
+  test('jobs that were added up before count like those that have a row', () => {
+    const sums = (sha: string, unclosed: number) => ({
+      sha,
+      jobs: 200,
+      used: 1000,
+      limit: 5000,
+      refused: { scope_denied: { requests: 7, jobs: 3 } },
+      unclosed,
+      alive: 1,
+    })
+    const markdown = commentMarkdown([row, job(1, { refused: { scope_denied: 1 } })], {
+      ...options,
+      beside: [sums('c0ffee', 4), sums('old', 5)],
+    })
+    expect(markdown).toContain('### Till: 1,024 of 5,050 activations used by 202 jobs · 8 refused · 1 key still alive')
+    expect(markdown).toContain('… and 200 more, with 7 refused.')
+    expect(markdown).toContain('⚠️ 4 keys were not closed')
+    expect(markdown).toContain('| `scope_denied` | 8 | 4 |')
+    expect(markdown).toContain('Earlier commits: 200 jobs')
+  })
+})
+
 test('is below 48 KiB whatever the rows hold, and says how many are left out', () => {
   const long = '\u{1f600}'.repeat(100)
   const rows = Array.from({ length: 2000 }, (_, n) =>
@@ -153,8 +186,8 @@ test('is below 48 KiB whatever the rows hold, and says how many are left out', (
     }),
   )
   const markdown = text(rows)
-  expect(markdown).toContain('… and 950 more.')
-  expect(markdown).toContain('… and 980 more.')
+  expect(markdown).toContain('… and 950 more, with 7,600,000,000,000 refused.')
+  expect(markdown).toContain('… and 980 more, with 7,840,000,000,000 refused.')
   expect(markdown.length).toBeLessThan(65_536)
 })
 
