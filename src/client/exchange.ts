@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { problem } from '#wire/problem.ts'
 import { type Shape, ShapeError } from '#wire/shape.ts'
 import type { Answer, Nonsense, Refused, Unreachable } from './answer.ts'
+import { ProxyUnusable } from './proxy.ts'
 import { transport } from './transport.ts'
 
 /** 64 KiB: more than any answer of the control plane but a receipt. */
@@ -53,7 +54,14 @@ interface Answered {
 function send(question: Question<unknown>): Promise<Answered | Unreachable | Nonsense> {
   const { promise, resolve } = Promise.withResolvers<Answered | Unreachable | Nonsense>()
   const url = new URL(question.url)
-  const { request, agent } = transport(url)
+  let connections: ReturnType<typeof transport>
+  try {
+    connections = transport(url)
+  } catch (error) {
+    // Nothing else is said of it: Node repeats the proxy's URL in its errors, with the password.
+    return Promise.resolve({ kind: 'unreachable', why: error instanceof ProxyUnusable ? error.message : 'no proxy' })
+  }
+  const { request, agent } = connections
   const sent = request(url, {
     method: question.method,
     agent,

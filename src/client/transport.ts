@@ -1,29 +1,26 @@
 import type { Agent } from 'node:http'
+import { proxyFor } from './proxy.ts'
 
 /** Connections that live as long as the process, so that minting after discovery costs no second TLS handshake. */
 const agents = new Map<string, Agent>()
 
 /**
- * The module and the connections for a URL.
- *
- * Proxies are those of `https_proxy`, `http_proxy` and `no_proxy` (Node 24.5 reads them), only where these are set, and
- * never for a loopback address, which no proxy could mean.
+ * The module and the connections for a URL. Node speaks to the proxy; which one it is {@link proxyFor} says.
  *
  * `getBuiltinModule` and not `import`: importing `node:http` reads all its exports, one of which loads undici (30 ms).
+ *
+ * @throws {ProxyUnusable}
  */
 export function transport(url: URL): { request: typeof import('node:http').request; agent: Agent } {
   const secure = url.protocol === 'https:'
   const module = secure ? process.getBuiltinModule('node:https') : process.getBuiltinModule('node:http')
-  const key = `${url.protocol}${isLoopback(url)}`
+  const proxy = proxyFor(url)
+  const key = `${url.protocol} ${proxy?.href}`
   let agent = agents.get(key)
   if (!agent) {
-    const proxy = isLoopback(url) ? {} : { proxyEnv: process.env }
-    agent = new module.Agent({ keepAlive: true, ...proxy })
+    const proxyEnv = proxy ? { proxyEnv: { [secure ? 'https_proxy' : 'http_proxy']: proxy.href } } : {}
+    agent = new module.Agent({ keepAlive: true, ...proxyEnv })
     agents.set(key, agent)
   }
   return { request: module.request, agent }
-}
-
-function isLoopback(url: URL): boolean {
-  return ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname)
 }
