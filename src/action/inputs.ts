@@ -1,4 +1,5 @@
 import { getInput } from '@actions/core'
+import { ProxyUnusable, proxyFor } from '#client/proxy.ts'
 import { type MintRequest, mintRequest } from '#wire/mint.ts'
 import { ShapeError } from '#wire/shape.ts'
 import { type AgentName, agentNames, agents } from './agents/agents.ts'
@@ -33,6 +34,7 @@ const failOns = ['refused', 'exhausted', 'unrevoked'] as const
 export function readInputs(): Inputs {
   const problems: string[] = []
   const broker = brokerUrl(problems)
+  checkProxy(broker, problems)
   const request = mintInputs(problems)
   const inputs = {
     broker,
@@ -96,7 +98,9 @@ function mintInputs(problems: string[]): MintRequest {
 function brokerUrl(problems: string[]): string {
   const given = getInput('broker')
   const refuse = (why: string): string => {
-    problems.push(`Cannot use the input broker, ${quoted(given)}: ${why}.`)
+    // What stands before an @ is a user name and a password, or looks like them.
+    const shown = given.replace(/^(https?:\/\/)?.*@/is, '$1…@')
+    problems.push(`Cannot use the input broker, ${quoted(shown)}: ${why}.`)
     return ''
   }
   if (given === '') {
@@ -112,6 +116,15 @@ function brokerUrl(problems: string[]): string {
     return refuse('expected https:, since http: is for 127.0.0.1 and [::1] alone')
   if (!/^(\/[A-Za-z0-9._~-]+)*\/*$/.test(url.pathname)) return refuse('expected a path of letters, digits and . _ ~ -')
   return url.href.replace(/\/+$/, '')
+}
+
+function checkProxy(broker: string, problems: string[]): void {
+  try {
+    if (broker !== '') proxyFor(new URL(broker))
+  } catch (error) {
+    if (!(error instanceof ProxyUnusable)) throw error
+    problems.push(`Cannot reach the broker through a proxy: ${error.message}.`)
+  }
 }
 
 /** By default the broker's origin as the user wrote it here. Never what the broker says: it could name another service. */

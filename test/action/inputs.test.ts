@@ -61,6 +61,25 @@ test.each([
 })
 
 test.each([
+  'https://ci:Hunter2@till.example.com',
+  'http://ci:Hunter2@till.example.com',
+  'https://ci:Hunter2/@x@till.example.com',
+  'https://ci:Hunter2\n@till.example.com',
+  'ci:Hunter2@till.example.com',
+  'Hunter2://ci@till.example.com',
+])('of the broker %j the part before the @ is not repeated', (broker) => {
+  expect(() => read({ broker })).toThrow(/^Cannot use the input broker, "(https?:\/\/)?…@till\.example\.com": /)
+  expect(() => read({ broker })).not.toThrow('Hunter2')
+})
+
+test('a proxy that cannot be used is named with the other inputs that are wrong, without its password', () => {
+  vi.stubEnv('https_proxy', '')
+  vi.stubEnv('HTTPS_PROXY', 'http://ci:Hunter2/secret@proxy.example.com:3128')
+  expect(() => read({ comment: 'x' })).toThrow(/^Cannot reach the broker through a proxy: HTTPS_PROXY .*\n.*comment/)
+  expect(() => read({})).not.toThrow('Hunter2')
+})
+
+test.each([
   ['openai', ['openai']],
   ['openai,anthropic', ['openai', 'anthropic']],
   ['openai, anthropic gemini\n billing-2 ,,', ['openai', 'anthropic', 'gemini', 'billing-2']],
