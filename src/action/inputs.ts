@@ -1,6 +1,6 @@
 import { getInput } from '@actions/core'
 import { ProxyUnusable, proxyFor } from '#client/proxy.ts'
-import { type MintRequest, mintRequest } from '#wire/mint.ts'
+import { type MintRequest, mintRequest, PROVIDER_NAME } from '#wire/mint.ts'
 import { ShapeError } from '#wire/shape.ts'
 import { type AgentName, agentNames, agents } from './agents/agents.ts'
 import { printable } from './printable.ts'
@@ -43,7 +43,8 @@ export function readInputs(): Inputs {
     exportEnv: flag('export-env', true, problems),
     agents: words('agent', agentNames, problems),
   }
-  if (inputs.exportEnv) for (const provider of request.providers) checkVariables(provider, problems)
+  if (inputs.exportEnv)
+    for (const provider of request.providers) if (PROVIDER_NAME.test(provider)) checkVariables(provider, problems)
   for (const name of inputs.agents) checkProvider(name, request.providers, problems)
   reportInputs(problems)
   return orThrow(inputs, problems)
@@ -58,7 +59,7 @@ export function readReportInputs(): ReportInputs {
 function reportInputs(problems: string[]): ReportInputs {
   return {
     summary: flag('summary', true, problems),
-    comment: words('comment', comments, problems)[0] ?? 'auto',
+    comment: word('comment', comments, 'auto', problems),
     failOn: words('fail-on', failOns, problems),
   }
 }
@@ -81,17 +82,21 @@ function mintInputs(problems: string[]): MintRequest {
   }
   const asked = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
   if (fields.providers.length === 0) problems.push('Input required and not supplied: provider.')
-  else
-    try {
-      return mintRequest(asked, '')
-    } catch (error) {
-      if (!(error instanceof ShapeError)) throw error
-      const field = /^[a-z_]+/.exec(error.field)?.[0] ?? ''
-      const input = field === 'providers' ? 'provider' : field.replace('_', '-')
-      const expected = error.message.slice(error.message.indexOf('expected'))
-      problems.push(`Cannot read the input ${input}: ${expected}, got ${quoted(getInput(input))}.`)
-    }
-  return { providers: fields.providers }
+  else checkField('providers', fields.providers, problems)
+  // Each alone, so that all that are wrong are named.
+  for (const [field, value] of Object.entries(asked)) if (field !== 'providers') checkField(field, value, problems)
+  return asked as Partial<MintRequest> & Pick<typeof fields, 'providers'>
+}
+
+function checkField(field: string, value: unknown, problems: string[]): void {
+  try {
+    mintRequest({ providers: ['any'], [field]: value }, '')
+  } catch (error) {
+    if (!(error instanceof ShapeError)) throw error
+    const input = field === 'providers' ? 'provider' : field.replace('_', '-')
+    const expected = error.message.slice(error.message.indexOf('expected'))
+    problems.push(`Cannot read the input ${input}: ${expected}, got ${quoted(getInput(input))}.`)
+  }
 }
 
 /** `https:`, or `http:` on a literal loopback address, so that an ID token is never sent in the clear. */
@@ -167,6 +172,15 @@ function words<const T extends string>(name: string, allowed: readonly T[], prob
     if (!allowed.includes(word as T))
       problems.push(`Cannot read the input ${name}: expected ${allowed.join(', ')}, got ${quoted(word)}.`)
   return given.filter((word): word is T => allowed.includes(word as T))
+}
+
+function word<const T extends string>(name: string, allowed: readonly T[], otherwise: T, problems: string[]): T {
+  const [first = otherwise, ...more] = words(name, allowed, problems)
+  if (more.length > 0)
+    problems.push(
+      `Cannot read the input ${name}: expected one of ${allowed.join(', ')}, got ${quoted(getInput(name))}.`,
+    )
+  return first
 }
 
 function seconds(given: string, problems: string[]): number | undefined {

@@ -129,6 +129,7 @@ test.each<[string, string]>([
   ['agent', 'constructor'],
   ['summary', '1'],
   ['comment', 'sometimes'],
+  ['comment', 'never always'],
   ['fail-on', 'refused denied'],
 ])('%s %j is refused, and the input is named', (name, value) => {
   expect(() => read({ [name]: value })).toThrow(`input ${name}`)
@@ -152,6 +153,36 @@ test('every input that is wrong is named at once', () => {
   expect(() => read({ broker: 'x', provider: '', 'export-env': 'x', agent: 'x' })).toThrow(
     /broker.*\n.*provider.*\n.*export-env.*\n.*agent/,
   )
+})
+
+test('those that the broker is asked for are each named, whatever is wrong with the others', () => {
+  const wrong = {
+    provider: 'OpenAI',
+    policy: 'a b',
+    activations: '0',
+    'expires-in': '0',
+    routes: 'post /v1',
+    models: 'm\u00fcller',
+    comment: 'never always',
+  }
+  given(wrong)
+  let message = ''
+  try {
+    readInputs()
+  } catch (error) {
+    message = String(error)
+  }
+  const named = message.split('\n').map((line) => /the input ([a-z-]+)/.exec(line)?.[1])
+  expect(named.toSorted()).toEqual(Object.keys(wrong).toSorted())
+})
+
+test('one that is required and missing hides no other', () => {
+  expect(() => read({ provider: '', policy: 'a b' })).toThrow(/provider\.\n.*input policy/)
+})
+
+test('a word that is given twice is one', () => {
+  given({ comment: 'never never' })
+  expect(readReportInputs().comment).toBe('never')
 })
 
 test('booleans are read as YAML writes them', () => {
