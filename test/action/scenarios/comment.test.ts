@@ -157,6 +157,24 @@ describe('the comment on the pull request', () => {
     },
   )
 
+  test('a GitHub that shows another text every time ends post in time', { timeout: 60_000 }, async () => {
+    const number = await github.pullRequest()
+    const step = await jobOf(number)
+    // Math.random() as the longest pauses have it, so that one begins shortly before the deadline.
+    Object.assign(step.env, { NODE_OPTIONS: '--import=data:text/javascript,Math.random=()=>0.999' })
+    const body = '<!-- till:audit -->\nanother text'
+    github.answer = (what) =>
+      /^GET .*\/issues\/\d+\/comments$/.test(what)
+        ? { status: 200, body: [{ id: 1, body, user: { id: 1, login: github.user.login, type: 'User' } }] as object }
+        : what.startsWith('PATCH ')
+          ? { status: 200, body: {} }
+          : undefined
+    const { exitCode, milliseconds, log } = await step.post()
+    expect(exitCode).toBe(0)
+    expect(milliseconds).toBeLessThan(29_500)
+    expect(log).toContain('No comment on the pull request')
+  })
+
   test('a run that belongs to no pull request writes none', async () => {
     const { step } = await job({ inputs: { 'github-token': github.user.token } })
     Object.assign(step.env, { GITHUB_API_URL: github.url })
