@@ -160,8 +160,8 @@ describe('the comment on the pull request', () => {
   test('a GitHub that shows another text every time ends post in time', { timeout: 60_000 }, async () => {
     const number = await github.pullRequest()
     const step = await jobOf(number)
-    // Math.random() as the longest pauses have it, so that one begins shortly before the deadline.
-    Object.assign(step.env, { NODE_OPTIONS: '--import=data:text/javascript,Math.random=()=>0.999' })
+    // Makes each pause 21.8 s long, so that the second would end after 43 s.
+    Object.assign(step.env, { NODE_OPTIONS: '--import=data:text/javascript,Math.random=()=>15' })
     const body = '<!-- till:audit -->\nanother text'
     github.answer = (what) =>
       /^GET .*\/issues\/\d+\/comments$/.test(what)
@@ -171,7 +171,8 @@ describe('the comment on the pull request', () => {
           : undefined
     const { exitCode, milliseconds, log } = await step.post()
     expect(exitCode).toBe(0)
-    expect(milliseconds).toBeLessThan(29_500)
+    // 30 s, and some for a machine that does other things too.
+    expect(milliseconds).toBeLessThan(33_000)
     expect(log).toContain('No comment on the pull request')
   })
 
