@@ -24097,59 +24097,79 @@ async function readAll(request2, route3, parameters, entries = (page) => page) {
   const all = [];
   for (let page = 1; page <= MOST_PAGES; page++) {
     const { data } = await request2(route3, { ...parameters, per_page: PAGE, page });
-    const read = entries(data);
-    all.push(...read);
-    if (read.length < PAGE) break;
+    const read2 = entries(data);
+    all.push(...read2);
+    if (read2.length < PAGE) break;
   }
   return all;
 }
 
 // src/comment/keep-comment.ts
 async function keepComment(kept) {
+  const memory = kept.memory ?? { made: null };
+  let hasMade = false;
+  let missed = 0;
   for (let look = 1; look <= kept.looks; look++) {
-    const found = await find(kept);
+    const found = await find(kept, memory.made);
     const body = kept.write(found.map((comment) => comment.body));
     if (body === null) return "nothing to say";
     const [first, ...others] = found;
     if (first && others.length === 0 && isSame(first.body, body)) return "kept";
-    if (first || look > 1 || !kept.hesitate) await say(kept, first, body);
+    if (first) await change(kept, first, body);
+    else if (hasMade) {
+      if (++missed === MOST_MISSED) throw new Removed("somebody removed the comment as soon as it was made");
+    } else if (look > 1 || !kept.hesitate) {
+      hasMade = true;
+      memory.made = await make(kept, body);
+    }
     for (const other of others) await remove(kept, other);
     await kept.settle();
   }
   throw new NotKept("others wrote the comment at the same time, again and again");
 }
+var MOST_MISSED = 3;
 var NotKept = class extends Error {
   name = "NotKept";
 };
-async function find({ request: request2, owner, repo, number, marker, isOurs }) {
+var Removed = class extends Error {
+  name = "Removed";
+};
+async function find({ request: request2, owner, repo, number, marker, isOurs }, made) {
   const all = await readAll(request2, "GET /repos/{owner}/{repo}/issues/{issue_number}/comments", {
     owner,
     repo,
     issue_number: number
   });
-  return all.map(readComment).filter((comment) => comment !== null).filter((comment) => comment.body.startsWith(marker) && isOurs(comment)).sort((a, b) => a.id - b.id);
+  const isBySame = ({ author }) => made?.author != null && author?.id === made.author.id;
+  const listed = all.map(readComment).filter((comment) => comment !== null).filter((comment) => comment.body.startsWith(marker) && (isOurs(comment) || isBySame(comment)));
+  const isUnlisted = made !== null && listed.every(({ id }) => id !== made.id);
+  const unlisted = isUnlisted ? await request2("GET /repos/{owner}/{repo}/issues/comments/{comment_id}", { owner, repo, comment_id: made.id }).then(({ data }) => readComment(data)).catch(ignoreMissing) : null;
+  return [...listed, ...unlisted ? [unlisted] : []].sort((a, b) => a.id - b.id);
 }
 function readComment(data) {
   const { id, body, user } = data;
   if (typeof id !== "number" || typeof body !== "string") return null;
   return { id, body, author: user ?? null };
 }
-async function say({ request: request2, owner, repo, number }, comment, body) {
-  if (comment && isSame(comment.body, body)) return;
-  if (comment)
-    await request2("PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}", {
-      owner,
-      repo,
-      comment_id: comment.id,
-      body
-    }).catch(ignoreMissing);
-  else
-    await request2("POST /repos/{owner}/{repo}/issues/{issue_number}/comments", {
-      owner,
-      repo,
-      issue_number: number,
-      body
-    });
+async function change({ request: request2, owner, repo }, comment, body) {
+  if (isSame(comment.body, body)) return;
+  await request2("PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}", {
+    owner,
+    repo,
+    comment_id: comment.id,
+    body
+  }).catch(ignoreMissing);
+}
+async function make({ request: request2, owner, repo, number }, body) {
+  const { data } = await request2("POST /repos/{owner}/{repo}/issues/{issue_number}/comments", {
+    owner,
+    repo,
+    issue_number: number,
+    body
+  });
+  const made = readComment(data);
+  if (!made) throw new NotKept("GitHub does not say which comment it made");
+  return made;
 }
 async function remove({ request: request2, owner, repo }, comment) {
   await request2("DELETE /repos/{owner}/{repo}/issues/comments/{comment_id}", {
@@ -24160,6 +24180,7 @@ async function remove({ request: request2, owner, repo }, comment) {
 }
 function ignoreMissing(error) {
   if (statusOf(error) !== 404) throw error;
+  return null;
 }
 function isSame(found, written) {
   const text2 = (body) => body.replaceAll("\r\n", "\n").trim();
@@ -24174,7 +24195,7 @@ function statusOf(error) {
 function whyNot(error, permission) {
   const status = statusOf(error);
   const message = error instanceof Error ? error.message : "";
-  if (error instanceof NotKept) return error.message;
+  if (error instanceof NotKept || error instanceof Removed) return error.message;
   if (status === 429 || status === 403 && /rate limit/i.test(message)) return "GitHub's rate limit is reached";
   if (isLocked(error)) return "its conversation is locked";
   if (status === 401) return "GitHub does not accept the token";
@@ -24182,6 +24203,13 @@ function whyNot(error, permission) {
   if (status === 404 || status === 410) return `there is no such pull request, or it is not shown: ${permission}`;
   if (status === 422) return "GitHub does not take the comment (status 422)";
   return status === null || status === 500 ? "GitHub did not answer" : `GitHub answered with status ${status}`;
+}
+function isPassing(error) {
+  const status = statusOf(error);
+  if (error instanceof NotKept) return true;
+  if (error instanceof Removed) return false;
+  if (status === 403) return /rate limit/i.test(error instanceof Error ? error.message : "");
+  return status === null || status === 429 || status >= 500;
 }
 function isLocked(error) {
   return statusOf(error) === 403 && /\blocked\b/i.test(error instanceof Error ? error.message : "");
@@ -24191,6 +24219,50 @@ function isLocked(error) {
 var UNCLOSED = /* @__PURE__ */ new Set(["job_completed", "expired", "idle"]);
 function isUnclosed(reason) {
   return UNCLOSED.has(reason);
+}
+
+// src/views/job-sums.ts
+function sumsOf(rows2) {
+  return addUp(rows2.map(sums));
+}
+function addUp(parts) {
+  const sum2 = (of) => parts.reduce((total, part) => plus(total, of(part)), 0);
+  const refused = /* @__PURE__ */ new Map();
+  for (const part of parts)
+    for (const [code2, { requests, jobs }] of Object.entries(part.refused)) {
+      const before = refused.get(code2) ?? { requests: 0, jobs: 0 };
+      refused.set(code2, { requests: plus(before.requests, requests), jobs: plus(before.jobs, jobs) });
+    }
+  return {
+    sha: parts[0]?.sha ?? null,
+    jobs: sum2(({ jobs }) => jobs),
+    used: sum2(({ used }) => used),
+    limit: sum2(({ limit }) => limit),
+    refused: Object.fromEntries(refused),
+    unclosed: sum2(({ unclosed }) => unclosed),
+    alive: sum2(({ alive }) => alive)
+  };
+}
+function requestsRefused({ refused }) {
+  return Object.values(refused).reduce((total, { requests }) => plus(total, requests), 0);
+}
+function isRemarkable(row2) {
+  return requestsRefused(sums(row2)) > 0 || isUnclosed(row2.end_reason) || row2.ended_at === null;
+}
+function sums(row2) {
+  const refused = Object.entries(row2.refused).filter(([, requests]) => requests > 0);
+  return {
+    sha: row2.sha,
+    jobs: 1,
+    used: row2.used,
+    limit: row2.limit,
+    refused: Object.fromEntries(refused.map(([code2, requests]) => [code2, { requests, jobs: 1 }])),
+    unclosed: isUnclosed(row2.end_reason) ? 1 : 0,
+    alive: row2.ended_at === null ? 1 : 0
+  };
+}
+function plus(a, b) {
+  return Math.min(a + b, Number.MAX_SAFE_INTEGER);
 }
 
 // src/views/markdown.ts
@@ -24442,39 +24514,48 @@ function clockTime(at) {
 // src/views/comment.ts
 var COMMENT_MARKER = "<!-- till:audit -->";
 function commentMarkdown(rows2, options) {
-  const newestFirst = rows2.toSorted((a, b) => b.minted_at - a.minted_at || (a.key_id < b.key_id ? -1 : 1));
-  const commit = newestFirst[0].sha;
-  const now = newestFirst.filter(({ sha }) => sha === commit);
-  const earlier = newestFirst.filter(({ sha }) => sha !== commit);
+  const newestFirst2 = rows2.toSorted((a, b) => b.minted_at - a.minted_at || (a.key_id < b.key_id ? -1 : 1));
+  const commit = newestFirst2[0].sha;
+  const now = newestFirst2.filter(({ sha }) => sha === commit);
+  const earlier = newestFirst2.filter(({ sha }) => sha !== commit);
+  const beside = options.beside ?? [];
+  const all = addUp([sumsOf(now), ...beside.filter(({ sha }) => sha === commit)]);
+  const allEarlier = addUp([sumsOf(earlier), ...beside.filter(({ sha }) => sha !== commit)]);
+  const shown = remarkableFirst(now, MOST_ROWS);
+  const shownEarlier = remarkableFirst(earlier, MOST_EARLIER_ROWS);
   const parts = [
-    `### Till: ${jobsVerdict(now)}`,
-    jobTable(now.slice(0, MOST_ROWS), options),
-    ...remainder(now.length - MOST_ROWS),
-    ...unclosedNote(now),
-    ...refusals(now),
-    ...folded("Models and tokens", usage(now.slice(0, MOST_ROWS))),
-    ...folded(`Earlier commits: ${plural(earlier.length, "job")}`, [
-      ...earlier.length > 0 ? [jobTable(earlier.slice(0, MOST_EARLIER_ROWS), options)] : [],
-      ...remainder(earlier.length - MOST_EARLIER_ROWS)
+    `### Till: ${all.jobs === 1 ? jobsVerdict(now) : sumsVerdict(all)}`,
+    jobTable(shown, options),
+    ...remainder(all, sumsOf(shown)),
+    ...unclosedNote(all),
+    ...refusals(all),
+    ...folded("Models and tokens", usage(shown)),
+    ...folded(`Earlier commits: ${plural(allEarlier.jobs, "job")}`, [
+      ...shownEarlier.length > 0 ? [jobTable(shownEarlier, options)] : [],
+      ...remainder(allEarlier, sumsOf(shownEarlier))
     ])
   ];
   return `${parts.join("\n\n")}
 `;
 }
+function remarkableFirst(rows2, most) {
+  if (rows2.length <= most) return rows2;
+  const chosen = new Set([...rows2.filter(isRemarkable), ...rows2.filter((row2) => !isRemarkable(row2))].slice(0, most));
+  return rows2.filter((row2) => chosen.has(row2));
+}
 var MOST_ROWS = 50;
 var MOST_EARLIER_ROWS = 20;
 function isWorthSaying(rows2) {
-  return rows2.some((row2) => row2.used > 0 || refusedOf(row2) > 0 || isUnclosed(row2.end_reason));
+  const { used, unclosed, ...sums3 } = sumsOf(rows2);
+  return used > 0 || unclosed > 0 || requestsRefused({ used, unclosed, ...sums3 }) > 0;
 }
 function jobsVerdict(rows2) {
-  const sum = (of) => rows2.reduce((total, row2) => total + of(row2), 0);
-  const by = rows2.length === 1 ? "" : ` by ${plural(rows2.length, "job")}`;
-  const alive = rows2.filter(({ ended_at }) => ended_at === null).length;
-  const keys = rows2.length === 1 ? ending(rows2[0]) : alive === 0 ? "all keys ended" : `${plural(alive, "key")} still alive`;
-  return `${count(sum(({ used }) => used))} of ${count(sum(({ limit }) => limit))} activations used${by} \xB7 ${count(sum(refusedOf))} refused \xB7 ${keys}`;
+  const [only, ...others] = rows2;
+  return sumsVerdict(sumsOf(rows2), only && others.length === 0 ? ending(only) : void 0);
 }
-function refusedOf({ refused }) {
-  return Object.values(refused).reduce((total, times) => total + times, 0);
+function sumsVerdict(sums3, keys = sums3.alive === 0 ? "all keys ended" : `${plural(sums3.alive, "key")} still alive`) {
+  const by = sums3.jobs === 1 ? "" : ` by ${plural(sums3.jobs, "job")}`;
+  return `${count(sums3.used)} of ${count(sums3.limit)} activations used${by} \xB7 ${count(requestsRefused(sums3))} refused \xB7 ${keys}`;
 }
 function jobTable(rows2, options) {
   return table(
@@ -24483,7 +24564,7 @@ function jobTable(rows2, options) {
       jobLink(row2, options),
       code(row2.policy),
       `${count(row2.used)} of ${count(row2.limit)}`,
-      count(refusedOf(row2)),
+      count(requestsRefused(sumsOf([row2]))),
       isUnclosed(row2.end_reason) ? `\u26A0\uFE0F ${state(row2)}` : state(row2)
     ])
   );
@@ -24502,28 +24583,22 @@ function jobLink(row2, { serverUrl }) {
 }
 var REPOSITORY = /^[A-Za-z0-9_.-]{1,100}\/[A-Za-z0-9_.-]{1,100}$/;
 var DIGITS = /^[0-9]{1,20}$/;
-function unclosedNote(rows2) {
-  const unclosed = rows2.filter(({ end_reason }) => isUnclosed(end_reason)).length;
+function unclosedNote({ unclosed }) {
   return unclosed === 0 ? [] : [
     `\u26A0\uFE0F ${plural(unclosed, "key was", "keys were")} not closed by the post step of the job: the broker ended what was left.`
   ];
 }
-function refusals(rows2) {
-  const codes = /* @__PURE__ */ new Map();
-  for (const { refused } of rows2)
-    for (const [name2, requests] of Object.entries(refused)) {
-      const { requests: before, jobs } = codes.get(name2) ?? { requests: 0, jobs: 0 };
-      if (requests > 0) codes.set(name2, { requests: before + requests, jobs: jobs + 1 });
-    }
-  if (codes.size === 0) return [];
-  const shown = [...codes].sort(([, a], [, b]) => b.requests - a.requests).slice(0, 20);
+function refusals({ refused }) {
+  const codes = Object.entries(refused);
+  if (codes.length === 0) return [];
+  const shown = codes.sort(([, a], [, b]) => b.requests - a.requests).slice(0, 20);
   return [
     "#### Refused",
     table(
       ["Code", "Requests", "Jobs", "Because"],
       shown.map(([name2, { requests, jobs }]) => [code(name2), count(requests), count(jobs), meaning(name2)])
     ),
-    ...remainder(codes.size - shown.length)
+    ...codes.length > shown.length ? [`\u2026 and ${count(codes.length - shown.length)} more.`] : []
   ];
 }
 function usage(rows2) {
@@ -24546,8 +24621,10 @@ function folded(title, parts) {
   return [`<details>
 <summary>${title}</summary>`, ...parts, "</details>"];
 }
-function remainder(more) {
-  return more > 0 ? [`\u2026 and ${count(more)} more.`] : [];
+function remainder(all, shown) {
+  const [jobs, refused] = [all.jobs - shown.jobs, requestsRefused(all) - requestsRefused(shown)];
+  if (jobs === 0) return [];
+  return [refused > 0 ? `\u2026 and ${count(jobs)} more, with ${count(refused)} refused.` : `\u2026 and ${count(jobs)} more.`];
 }
 function plural(times, one, many = `${one}s`) {
   return `${count(times)} ${times === 1 ? one : many}`;
@@ -24628,12 +24705,12 @@ var list = (shape, least, most) => (value, field) => {
 var record = (name2, shape, most) => (value, field) => {
   if (!isObject(value) || Object.keys(value).length > most)
     throw new ShapeError(field, `an object of at most ${most} members`);
-  const read = /* @__PURE__ */ Object.create(null);
+  const read2 = /* @__PURE__ */ Object.create(null);
   for (const [key, member] of Object.entries(value)) {
     if (!name2.test(key)) throw new ShapeError(field, "an object with names of the expected form");
-    read[key] = shape(member, `${field}.${key}`);
+    read2[key] = shape(member, `${field}.${key}`);
   }
-  return read;
+  return read2;
 };
 var object = (required, optional, extra) => (value, field) => {
   if (!isObject(value)) throw new ShapeError(field, "a JSON object");
@@ -24647,14 +24724,14 @@ var object = (required, optional, extra) => (value, field) => {
           `no such field; known are ${[...Object.keys(required), ...Object.keys(optional)].join(", ")}`
         );
   }
-  const read = {};
+  const read2 = {};
   for (const [name2, shape] of Object.entries(required)) {
     if (!Object.hasOwn(value, name2)) throw new ShapeError(at(name2), "this field", "is missing");
-    read[name2] = shape(value[name2], at(name2));
+    read2[name2] = shape(value[name2], at(name2));
   }
   for (const [name2, shape] of Object.entries(optional))
-    if (Object.hasOwn(value, name2)) read[name2] = shape(value[name2], at(name2));
-  return read;
+    if (Object.hasOwn(value, name2)) read2[name2] = shape(value[name2], at(name2));
+  return read2;
 };
 function isObject(value) {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -24796,14 +24873,83 @@ var receiptAnswer = object(
 
 // src/action/comment-state.ts
 var MOST_CARRIED = 50;
-function carried(rows2) {
-  return `<!-- till:rows ${Buffer.from(JSON.stringify(rows2)).toString("base64url")} -->`;
+var MOST_COMMITS = 20;
+var MOST_NAMES = 512;
+var MOST_SUM_CODES = 20;
+function joined(comments, mine) {
+  const sums3 = [];
+  for (const sum2 of comments.flatMap((comment) => comment.sums)) {
+    const at = sums3.findIndex(({ sha }) => sha === sum2.sha);
+    const before = sums3[at];
+    if (!before) sums3.push(sum2);
+    else if (!before.names.some((name2) => sum2.names.includes(name2))) sums3[at] = together([before, sum2]);
+    else if (before.jobs < sum2.jobs) sums3[at] = sum2;
+  }
+  const counted = new Set(sums3.flatMap(({ names }) => names));
+  const byKey = new Map([...comments.flatMap((comment) => comment.rows), mine].map((row2) => [row2.key_id, row2]));
+  const rows2 = [...byKey.values()].filter((row2) => !counted.has(nameOf(row2))).sort(newestFirst);
+  return { rows: rows2.length > 0 ? rows2 : [mine], sums: sums3 };
+}
+function summedUp({ rows: rows2, sums: sums3 }, most) {
+  const [newest, ...others] = rows2;
+  const commit = newest?.sha;
+  const rank = (row2) => (isRemarkable(row2) ? 2 : 0) + (row2.sha === commit ? 1 : 0);
+  const kept = new Set([newest, ...others.sort((a, b) => rank(b) - rank(a) || newestFirst(a, b))].slice(0, most));
+  const dropped = rows2.filter((row2) => !kept.has(row2)).map(ofOne);
+  const commits = /* @__PURE__ */ new Map();
+  for (const sum2 of [...dropped, ...sums3]) commits.set(sum2.sha, [...commits.get(sum2.sha) ?? [], sum2]);
+  const all = [...commits.values()].map(together).sort((a, b) => b.minted_at - a.minted_at);
+  const commitsApart = Math.min(MOST_COMMITS, most);
+  const old = all.slice(commitsApart);
+  let names = MOST_NAMES;
+  return {
+    rows: rows2.filter((row2) => kept.has(row2)),
+    sums: [...all.slice(0, commitsApart), ...old.length > 0 ? [{ ...together(old), sha: EARLIER }] : []].map(
+      (sum2) => {
+        const left = sum2.names.slice(0, Math.max(0, names));
+        names -= left.length;
+        return { ...sum2, names: left };
+      }
+    )
+  };
+}
+var EARLIER = "";
+function together(sums3) {
+  const { refused, ...all } = addUp(sums3);
+  const most = Object.entries(refused).sort(([, a], [, b]) => b.requests - a.requests);
+  return {
+    ...all,
+    refused: Object.fromEntries(most.slice(0, MOST_SUM_CODES)),
+    minted_at: Math.max(...sums3.map(({ minted_at }) => minted_at)),
+    names: sums3.flatMap(({ names }) => names).slice(0, MOST_NAMES)
+  };
+}
+function ofOne(row2) {
+  return { ...sumsOf([row2]), minted_at: row2.minted_at, names: [nameOf(row2)] };
+}
+function nameOf({ key_id }) {
+  return key_id.slice(-8);
+}
+function newestFirst(a, b) {
+  return b.minted_at - a.minted_at || (a.key_id < b.key_id ? -1 : 1);
+}
+function carried({ rows: rows2, sums: sums3 }) {
+  return [hidden("rows", rows2), ...sums3.length > 0 ? [hidden("sums", sums3)] : []].join("\n");
+}
+function hidden(name2, value) {
+  return `<!-- till:${name2} ${Buffer.from(JSON.stringify(value)).toString("base64url")} -->`;
 }
 function readCarried(body) {
-  const encoded = /<!-- till:rows ([A-Za-z0-9_-]{1,65536}) -->/.exec(body)?.[1];
+  return {
+    rows: read(/<!-- till:rows ([A-Za-z0-9_-]{1,65536}) -->/, body, rows),
+    sums: read(/<!-- till:sums ([A-Za-z0-9_-]{1,65536}) -->/, body, sums2)
+  };
+}
+function read(line3, body, shape) {
+  const encoded = line3.exec(body)?.[1];
   if (encoded === void 0) return [];
   try {
-    return rows(JSON.parse(Buffer.from(encoded, "base64url").toString("utf8")), "");
+    return shape(JSON.parse(Buffer.from(encoded, "base64url").toString("utf8")), "");
   } catch {
     return [];
   }
@@ -24836,9 +24982,26 @@ var row = object(
   "ignore"
 );
 var rows = list(row, 0, MOST_CARRIED);
+var sum = object(
+  {
+    sha: nullable(line2),
+    jobs: count3,
+    used: count3,
+    limit: count3,
+    refused: record(/^[a-z_]{1,64}$/, object({ requests: count3, jobs: count3 }, {}, "ignore"), MOST_SUM_CODES),
+    unclosed: count3,
+    alive: count3,
+    minted_at: numericDate,
+    names: list(text(/^[^\u0000-\u001f]{0,8}$/, "the end of a key id"), 0, MOST_NAMES)
+  },
+  {},
+  "ignore"
+);
+var sums2 = list(sum, 0, MOST_COMMITS + 1);
 
 // src/action/comment.ts
 var REQUEST_MILLISECONDS = 5e3;
+var RETRY_MILLISECONDS = 1e3;
 var SETTLE = { least: 800, more: 1400 };
 var MOST_CHARACTERS = 6e4;
 var LOOKS = 20;
@@ -24846,8 +25009,9 @@ async function writeComment(task) {
   const [owner = "", repo = ""] = task.repository.split("/");
   const request2 = requester(task);
   const mine = jobRow(task.receipt);
+  const pause = (milliseconds) => sleep(Math.max(0, Math.min(milliseconds, task.deadline - performance.now())));
   try {
-    const author = await whoAmI(request2);
+    const author = await whoAmI(request2, pause);
     await keepComment({
       request: request2,
       owner,
@@ -24856,7 +25020,7 @@ async function writeComment(task) {
       marker: COMMENT_MARKER,
       isOurs: (comment) => comment.author?.login === author,
       write: (bodies) => commentBody(bodies, mine, task.serverUrl),
-      settle: () => sleep(SETTLE.least + Math.random() * SETTLE.more),
+      settle: () => pause(SETTLE.least + Math.random() * SETTLE.more),
       hesitate: true,
       looks: LOOKS
     });
@@ -24876,29 +25040,44 @@ function requester({ token, deadline }) {
     });
   };
 }
-async function whoAmI(request2) {
-  const login = (data) => {
-    if (typeof data?.login !== "string") throw new TypeError("expected a login");
-    return data.login;
-  };
+async function whoAmI(request2, pause) {
   const graphql3 = process.env["GITHUB_GRAPHQL_URL"]?.replace(/\/graphql$/, "");
-  return request2("POST /graphql", { query: "{ viewer { login } }", ...graphql3 && { baseUrl: graphql3 } }).then(({ data }) => login(data.data?.viewer)).catch(() => request2("GET /user").then(({ data }) => login(data))).catch(() => "github-actions[bot]");
+  const asks = [
+    () => request2("POST /graphql", { query: "{ viewer { login } }", ...graphql3 && { baseUrl: graphql3 } }).then(viewer),
+    () => request2("GET /user").then(({ data }) => data ?? {})
+  ];
+  for (const ask of asks)
+    for (let tries = 2; tries > 0; tries--)
+      try {
+        const { login } = await ask();
+        if (typeof login === "string") return login;
+        break;
+      } catch (error) {
+        if (!isPassing(error)) break;
+        if (tries === 1) throw error;
+        await pause(RETRY_MILLISECONDS);
+      }
+  return "github-actions[bot]";
+}
+function viewer({ data }) {
+  const limit = data?.errors?.some?.((error) => error?.type === "RATE_LIMITED");
+  if (limit) throw Object.assign(new Error("rate limit"), { status: 429 });
+  return data?.data?.viewer ?? {};
 }
 function commentBody(bodies, mine, serverUrl) {
-  const others = bodies.flatMap(readCarried).filter(({ key_id }) => key_id !== mine.key_id);
-  const byKey = new Map([...others, mine].map((row2) => [row2.key_id, row2]));
-  const rows2 = [...byKey.values()].sort((a, b) => b.minted_at - a.minted_at || (a.key_id < b.key_id ? -1 : 1));
-  if (bodies.length === 0 && !isWorthSaying(rows2)) return null;
-  for (let most = MOST_CARRIED; ; most -= 5) {
-    const shown = rows2.slice(0, most);
+  if (bodies.length === 0 && !isWorthSaying([mine])) return null;
+  const all = joined(bodies.map(readCarried), mine);
+  for (let most = MOST_CARRIED; ; most = Math.max(1, most - 5)) {
+    const { rows: rows2, sums: sums3 } = summedUp(all, most);
     const body = `${COMMENT_MARKER}
-${commentMarkdown(shown, { serverUrl })}
-${carried(shown)}
+${commentMarkdown(rows2, { serverUrl, beside: sums3 })}
+${carried({ rows: rows2, sums: sums3 })}
 `;
-    if (body.length < MOST_CHARACTERS || most <= 5) return body;
+    if (body.length < MOST_CHARACTERS || most === 1) return body;
   }
 }
 export {
+  commentBody,
   writeComment
 };
 /*! Bundled license information:

@@ -254,22 +254,58 @@ var problem = object(
   "ignore"
 );
 
+// src/client/proxy.ts
+var ProxyUnusable = class extends Error {
+  name = "ProxyUnusable";
+};
+function proxyFor(url2, env = process.env) {
+  if (isLoopback(url2) || isExcepted(url2, env["no_proxy"] || env["NO_PROXY"] || "")) return null;
+  const lower = url2.protocol === "https:" ? "https_proxy" : "http_proxy";
+  const name2 = env[lower] ? lower : lower.toUpperCase();
+  const given = env[name2];
+  if (!given) return null;
+  if (/^socks/i.test(given.trim()))
+    throw new ProxyUnusable(`${name2} names a SOCKS proxy: expected one of http: or https:`);
+  const proxy = URL.parse(given.includes("://") ? given : `http://${given}`);
+  if (!proxy || !/^https?:$/.test(proxy.protocol) || !canBeDecoded(proxy))
+    throw new ProxyUnusable(
+      `${name2} is not the URL of a proxy: expected one such as http://proxy.example.com:3128, in which a user name and a password are percent-encoded`
+    );
+  return proxy;
+}
+function isLoopback({ hostname }) {
+  return hostname === "localhost" || hostname.startsWith("127.") || hostname.startsWith("[::1]");
+}
+function isExcepted({ hostname, port, protocol }, noProxy) {
+  const host = hostname.toUpperCase();
+  const hosts = [host, `${host}:${port || (protocol === "https:" ? 443 : 80)}`];
+  return noProxy.split(",").map((entry) => entry.trim().toUpperCase()).filter((entry) => entry !== "").some(
+    (entry) => entry === "*" || hosts.some((name2) => name2 === entry || name2.endsWith(`.${entry.replace(/^\./, "")}`))
+  );
+}
+function canBeDecoded({ username, password }) {
+  try {
+    decodeURIComponent(username + password);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 // src/client/transport.ts
 var agents = /* @__PURE__ */ new Map();
 function transport(url2) {
   const secure = url2.protocol === "https:";
   const module = secure ? process.getBuiltinModule("node:https") : process.getBuiltinModule("node:http");
-  const key = `${url2.protocol}${isLoopback(url2)}`;
+  const proxy = proxyFor(url2);
+  const key = `${url2.protocol} ${proxy?.href}`;
   let agent = agents.get(key);
   if (!agent) {
-    const proxy = isLoopback(url2) ? {} : { proxyEnv: process.env };
-    agent = new module.Agent({ keepAlive: true, ...proxy });
+    const proxyEnv = proxy ? { proxyEnv: { [secure ? "https_proxy" : "http_proxy"]: proxy.href } } : {};
+    agent = new module.Agent({ keepAlive: true, ...proxyEnv });
     agents.set(key, agent);
   }
   return { request: module.request, agent };
-}
-function isLoopback(url2) {
-  return ["127.0.0.1", "[::1]", "localhost"].includes(url2.hostname);
 }
 
 // src/client/exchange.ts
@@ -296,7 +332,13 @@ function nonsense(why) {
 function send(question) {
   const { promise, resolve: resolve2 } = Promise.withResolvers();
   const url2 = new URL(question.url);
-  const { request, agent } = transport(url2);
+  let connections;
+  try {
+    connections = transport(url2);
+  } catch (error2) {
+    return Promise.resolve({ kind: "unreachable", why: error2 instanceof ProxyUnusable ? error2.message : "no proxy" });
+  }
+  const { request, agent } = connections;
   const sent = request(url2, {
     method: question.method,
     agent,
@@ -310,15 +352,19 @@ function send(question) {
     // Said here, so that NODE_TLS_REJECT_UNAUTHORIZED=0 in a job's environment does not send ID tokens to anyone.
     rejectUnauthorized: true
   });
+  let unsent = true;
   const settle = (outcome) => {
     clearTimeout(timer);
     if (outcome.kind !== "answered") sent.destroy();
-    resolve2(outcome);
+    resolve2(outcome.kind === "unreachable" && unsent ? { ...outcome, unsent } : outcome);
   };
   const timer = setTimeout(
     () => settle({ kind: "unreachable", why: `no answer within ${question.timeoutMilliseconds / 1e3} s` }),
     question.timeoutMilliseconds
   );
+  sent.once("finish", () => {
+    unsent = false;
+  });
   sent.on("error", (error2) => settle(brokenOff(error2)));
   sent.once("response", (response) => {
     const limit = question.limit ?? MAX_ANSWER_BYTES;
@@ -444,14 +490,14 @@ var mintAnswer = object(
 // src/client/repeat.ts
 import { setTimeout as pause } from "node:timers/promises";
 var PAUSE_SECONDS = 1;
-async function repeatOnce(deadline, ask) {
+async function repeatOnce(deadline, ask2) {
   const left = () => Math.max(1, Math.floor(deadline - performance.now()));
-  const first = await ask(left());
+  const first = await ask2(left);
   if (first.kind === "ok" || !isWorthASecondTry(first)) return first;
   const wait = ((first.kind === "refused" ? first.retryAfter : null) ?? PAUSE_SECONDS) * 1e3;
   if (wait + PAUSE_SECONDS * 1e3 > left()) return first;
   await pause(wait);
-  return ask(left());
+  return ask2(left);
 }
 function isWorthASecondTry(failure) {
   if (failure.kind === "unreachable") return true;
@@ -462,27 +508,62 @@ function isWorthASecondTry(failure) {
 var TRY_MILLISECONDS = 1e4;
 async function mint(options) {
   const { broker, request } = options;
-  const answer = await repeatOnce(options.deadline, async (milliseconds) => {
-    const token = await options.idToken();
-    return exchange({
+  const answers = [];
+  const ask2 = async (left) => {
+    let token;
+    try {
+      token = await options.idToken();
+    } catch (error2) {
+      if (answers[0]) return answers[0];
+      throw error2;
+    }
+    const answer2 = await exchange({
       method: "POST",
       url: `${broker}/v1/keys`,
       headers: { authorization: `Bearer ${token}`, "idempotency-key": options.idempotencyKey },
       body: JSON.stringify(request),
       status: 201,
-      shape: mintAnswer,
-      timeoutMilliseconds: Math.min(milliseconds, TRY_MILLISECONDS)
+      shape: received,
+      // Only now: getting the token took its time.
+      timeoutMilliseconds: Math.min(left(), TRY_MILLISECONDS)
     });
-  });
-  if (answer.kind !== "ok") return answer;
-  const objection = objectionTo(answer.value, request, new URL(broker).origin);
-  return objection === null ? answer : nonsense(objection);
+    answers.push(answer2);
+    return answer2;
+  };
+  const answer = await repeatOnce(options.deadline, ask2);
+  if (answer.kind !== "ok") return { answer, leftOver: answers.every(mintedNothing) ? "nothing" : "unknown" };
+  const { held, minted } = answer.value;
+  const objection = typeof minted === "string" ? minted : objectionTo(minted, request, new URL(broker).origin);
+  if (objection !== null || typeof minted === "string") return { answer: nonsense(objection), leftOver: held };
+  return { answer: { kind: "ok", value: minted }, leftOver: "nothing" };
+}
+function mintedNothing(answer) {
+  if (answer.kind === "unreachable") return answer.unsent === true;
+  return answer.kind === "refused" && (answer.status < 500 || answer.problem !== null);
+}
+var received = (value, field) => {
+  try {
+    const minted = mintAnswer(value, field);
+    return { held: { id: minted.id, key: minted.key }, minted };
+  } catch (error2) {
+    const held = keyIn(value);
+    if (held === null || !(error2 instanceof ShapeError)) throw error2;
+    return { held, minted: error2.message };
+  }
+};
+var heldKey = object({ id: keyId, key: keyText }, {}, "ignore");
+function keyIn(value) {
+  try {
+    return heldKey(value, "");
+  } catch {
+    return null;
+  }
 }
 function objectionTo(answer, request, origin) {
   for (const name2 of request.providers) {
-    const provider = answer.providers[name2];
-    if (!provider) return `providers: expected ${name2}, and it is missing`;
-    if (!isOwnUrl(provider.base_url, origin)) return `providers.${name2}.base_url: expected a URL of ${origin}`;
+    const provider2 = answer.providers[name2];
+    if (!provider2) return `providers: expected ${name2}, and it is missing`;
+    if (!isOwnUrl(provider2.base_url, origin)) return `providers.${name2}.base_url: expected a URL of ${origin}`;
   }
   if (request.policy !== void 0 && answer.policy !== request.policy) return "policy: expected the one asked for";
   if (request.activations !== void 0 && answer.activations > request.activations)
@@ -495,6 +576,103 @@ function isOwnUrl(text2, origin) {
   return PATH.test(text2.slice(origin.length));
 }
 var PATH = /^(\/[A-Za-z0-9._~-]+)*\/?$/;
+
+// src/wire/receipt.ts
+var count = integer(0, Number.MAX_SAFE_INTEGER);
+var activations = integer(0, MAX_ACTIVATIONS);
+var LINE = /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]{0,256}$/;
+var line2 = text(LINE, "a line of at most 256 characters");
+var digits2 = text(/^[0-9]{1,20}$/, "a number as text");
+var job = object(
+  {
+    issuer: line2,
+    repository: line2,
+    repository_id: digits2,
+    repository_owner_id: digits2,
+    run_id: digits2,
+    run_attempt: digits2,
+    check_run_id: nullable(digits2),
+    ref: nullable(line2),
+    sha: nullable(line2),
+    event_name: nullable(line2),
+    workflow_ref: nullable(line2),
+    actor: nullable(line2)
+  },
+  {},
+  "ignore"
+);
+var endReason = oneOf(
+  "revoked_by_job",
+  "revoked_by_operator",
+  "job_completed",
+  "expired",
+  "idle",
+  "exhausted",
+  "reissued"
+);
+var provider = text(PROVIDER_NAME, "a provider name");
+var route2 = text(/^[\x20-\x7e]{1,1100}$/, "a route");
+var MAX_ROWS = 4096;
+var receipt = object(
+  {
+    key_id: keyId,
+    policy: text(POLICY_NAME, "a policy name"),
+    job,
+    providers: list(provider, 1, 32),
+    activations: object(
+      {
+        limit: integer(1, MAX_ACTIVATIONS),
+        used: activations,
+        given_back: count,
+        refused: record(/^[a-z_]{1,64}$/, count, 64)
+      },
+      {},
+      "ignore"
+    ),
+    minted_at: numericDate,
+    expires_at: numericDate,
+    first_used_at: nullable(numericDate),
+    last_used_at: nullable(numericDate),
+    ended_at: nullable(numericDate),
+    end_reason: nullable(endReason),
+    routes: list(object({ provider, route: route2, activations: count }, {}, "ignore"), 0, MAX_ROWS),
+    models: record(LINE, count, MAX_ROWS),
+    usage: object({ input_tokens: nullable(count), output_tokens: nullable(count) }, {}, "ignore"),
+    audit: object({ events: count, head: text(/^[0-9a-f]{64}$/, "a SHA-256 in hex") }, {}, "ignore")
+  },
+  {},
+  "ignore"
+);
+var receiptAnswer = object(
+  {
+    receipt,
+    jws: text(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/, "a compact JWS"),
+    comment_by: oneOf("broker", "action")
+  },
+  {},
+  "ignore"
+);
+
+// src/client/receipt.ts
+var MAX_RECEIPT_BYTES = 1048576;
+var TRY_MILLISECONDS2 = 6e3;
+async function revoke(key) {
+  return sameKey(key, await repeatOnce(key.deadline, (left) => ask("DELETE", "", key, left())));
+}
+function ask(method, path, key, milliseconds) {
+  return exchange({
+    method,
+    url: `${key.broker}/v1/keys/${key.keyId}${path}`,
+    headers: { authorization: `Bearer ${key.bearer}` },
+    status: 200,
+    shape: receiptAnswer,
+    limit: MAX_RECEIPT_BYTES,
+    timeoutMilliseconds: Math.min(milliseconds, TRY_MILLISECONDS2)
+  });
+}
+function sameKey(key, answer) {
+  return answer.kind === "ok" && answer.value.receipt.key_id !== key.keyId ? nonsense("receipt.key_id: expected the key that was asked for") : answer;
+}
 
 // src/action/agents/claude-code.ts
 var claudeCode = {
@@ -526,8 +704,8 @@ function statements(text2) {
   let at = 0;
   while (at < text2.length) {
     const start = at;
-    const line2 = /[^\n]*\n?/y;
-    line2.lastIndex = at;
+    const line3 = /[^\n]*\n?/y;
+    line3.lastIndex = at;
     const blank = /[ \t\r]*(#[^\n]*)?(\n|$)/y;
     blank.lastIndex = at;
     if (blank.test(text2)) {
@@ -535,9 +713,9 @@ function statements(text2) {
       found.push({ text: text2.slice(start, at), table, key: null });
       continue;
     }
-    const header = HEADER.exec(line2.exec(text2)[0]);
+    const header = HEADER.exec(line3.exec(text2)[0]);
     if (header) {
-      at = line2.lastIndex;
+      at = line3.lastIndex;
       table = parts(header[2]);
       found.push({ text: text2.slice(start, at), table, key: null });
       continue;
@@ -588,7 +766,7 @@ var LEFT_OUT = "#till- ";
 var CHOICE = 'model_provider = "till"\n';
 function write(own, ours) {
   const kept = statements(own).map(
-    (statement) => isChoice(statement) || isInTill(statement) || statement.text.startsWith("#till") ? statement.text.replace(/[^\n]*\n|[^\n]+$/g, (line2) => LEFT_OUT + line2) : statement.text
+    (statement) => isChoice(statement) || isInTill(statement) || statement.text.startsWith("#till") ? statement.text.replace(/[^\n]*\n|[^\n]+$/g, (line3) => LEFT_OUT + line3) : statement.text
   );
   return `${NOTE}${asciiJson(ours)}
 ${CHOICE}${kept.join("")}
@@ -613,8 +791,8 @@ function read(text2) {
   const after = own(found.slice(table));
   return { own: before + (/[^\n]$/.test(before) && after !== "" ? "\n" : "") + after, ours };
 }
-function broughtBack(line2, chosen) {
-  return chosen && statements(line2)?.some(isChoice) ? "" : line2;
+function broughtBack(line3, chosen) {
+  return chosen && statements(line3)?.some(isChoice) ? "" : line3;
 }
 function note({ text: text2 }) {
   if (!text2.startsWith(NOTE)) return null;
@@ -848,10 +1026,10 @@ function write3({ agent, path }, key) {
     const former = load(path);
     const { own, ours } = contents(agent, former);
     const made = ours?.made ?? (former ? "nothing" : existsSync2(dirname(path)) ? "file" : "folder");
-    const job = { ...key, alive: aliveFile(key.key) };
-    writeFileSync(job.alive, "");
+    const job2 = { ...key, alive: aliveFile(key.key) };
+    writeFileSync(job2.alive, "");
     mkdirSync(dirname(path), { recursive: true, mode: 448 });
-    replace2(path, fileOf(agent).write(own, { made, jobs: [...others(ours, key.key), job] }), former);
+    replace2(path, fileOf(agent).write(own, { made, jobs: [...others(ours, key.key), job2] }), former);
   });
 }
 function fileOf(agent) {
@@ -906,7 +1084,7 @@ function contents(agent, loaded) {
 }
 function others(ours, key) {
   const now = Date.now() / 1e3;
-  return (ours?.jobs ?? []).filter((job) => job.key !== key && job.expires > now && existsSync2(job.alive));
+  return (ours?.jobs ?? []).filter((job2) => job2.key !== key && job2.expires > now && existsSync2(job2.alive));
 }
 function aliveFile(key) {
   return join(process.env["RUNNER_TEMP"] || tmpdir(), `till-${key}`);
@@ -936,37 +1114,49 @@ function fill(path, text2, like) {
 
 // src/action/printable.ts
 function printable2(text2, most = 600) {
-  const line2 = text2.toWellFormed().replace(UNPRINTABLE, "\uFFFD").replace(/:(?=:)/g, ": ").replace(/##(?=\[)/g, "## ");
-  return line2.length > most ? `${line2.slice(0, most - 1).toWellFormed()}\u2026` : line2;
+  const line3 = text2.toWellFormed().replace(UNPRINTABLE, "\uFFFD").replace(/:(?=:)/g, ": ").replace(/##(?=\[)/g, "## ");
+  return line3.length > most ? `${line3.slice(0, most - 1).toWellFormed()}\u2026` : line3;
 }
 var UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 // src/action/explain.ts
-function explain(what, broker, failure) {
+function explain(act, broker, failure) {
+  const cannot = `Cannot ${act.what}:`;
   if (failure.kind === "unreachable")
-    return `Cannot ${what}: the broker at ${broker} did not answer (${failure.why}). Check the input broker, that the broker runs, and that this runner may reach it.`;
+    return `${cannot} the broker at ${broker} did not answer (${failure.why}). ${act.unanswered}`;
   if (failure.kind === "nonsense")
-    return `Cannot ${what}: ${broker} does not answer as a broker of Till does (${printable2(failure.why)}). Check the input broker, and what stands between this runner and the broker.`;
+    return `${cannot} ${broker} does not answer as a broker of Till does (${printable2(failure.why)}). ${act.strange}`;
   const { problem: problem2, status } = failure;
   if (problem2 === null)
-    return `Cannot ${what}: ${broker} answered with status ${status}, and not as a broker of Till does. Check the input broker, and what stands between this runner and the broker.`;
+    return `${cannot} ${broker} answered with status ${status}, and not as a broker of Till does. ${act.strange}`;
   const said = printable2(problem2.detail).replace(/^Cannot [^:]{1,40}: /, "").replace(/[.\s]+$/, "");
-  const remedy = REMEDIES[problem2.code];
-  return `Cannot ${what}: ${said} (${problem2.code}).${remedy === void 0 ? "" : ` ${remedy}`}`;
+  const remedy = act.refused[problem2.code] ?? act.otherwise;
+  return `${cannot} ${said} (${problem2.code}).${remedy === void 0 ? "" : ` ${remedy}`}`;
 }
-var REMEDIES = {
-  request_invalid: "Check the inputs of this step.",
-  token_invalid: "Check that the broker trusts the issuer of this server and that its public_url has the origin of the input broker.",
-  token_replayed: "Run the job again.",
-  policy_denied: "Ask the broker's operator for a policy that covers this job, or ask for less.",
-  already_minted: "One job has one budget under each policy: use the outputs of the step that minted first, or name another policy with the input policy.",
-  job_ended: "Run the job again.",
-  not_found: "Check the input broker: it is the public_url of the broker, with its path.",
-  limit_exceeded: "Wait until other jobs have ended, or ask the broker's operator to raise the policy's limits.",
-  storage_unavailable: "Nothing was minted. Run the job again, and tell the broker's operator.",
-  issuer_keys_unavailable: "Nothing was minted. Run the job again, and tell the broker's operator.",
-  credential_missing: "Tell the broker's operator to enrol it with `till credential set`."
+var BETWEEN = "Check the input broker, and what stands between this runner and the broker.";
+var NOT_WELL = "Run the job again, and tell the broker's operator.";
+var MINT = {
+  what: "mint a key",
+  unanswered: "Check the input broker, that the broker runs, and that this runner may reach it.",
+  strange: BETWEEN,
+  refused: {
+    request_invalid: "Check the inputs of this step.",
+    token_invalid: "Check that the broker trusts the issuer of this server and that its public_url has the origin of the input broker.",
+    token_replayed: "Run the job again.",
+    policy_denied: "Ask the broker's operator for a policy that covers this job, or ask for less.",
+    already_minted: "One job has one budget under each policy: use the outputs of the step that minted first, or name another policy with the input policy.",
+    job_ended: "Run the job again.",
+    not_found: "Check the input broker: it is the public_url of the broker, with its path.",
+    limit_exceeded: "Wait until other jobs have ended, or ask the broker's operator to raise the policy's limits.",
+    storage_unavailable: NOT_WELL,
+    issuer_keys_unavailable: NOT_WELL,
+    credential_missing: "Tell the broker's operator to enrol it with `till credential set`."
+  }
 };
+function revoking(keyId2) {
+  const operator = `If it may not live on, the broker's operator ends it with \`till keys revoke ${keyId2}\`.`;
+  return { what: `revoke key ${keyId2}`, unanswered: operator, strange: operator, refused: {}, otherwise: operator };
+}
 
 // src/action/id-token.ts
 import { readFileSync as readFileSync2 } from "node:fs";
@@ -982,7 +1172,7 @@ function maskKey(key) {
 }
 
 // src/action/id-token.ts
-var TRY_MILLISECONDS2 = 5e3;
+var TRY_MILLISECONDS3 = 5e3;
 var TRIES = 3;
 var tokenAnswer = object(
   { value: text(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/, "an ID token") },
@@ -1003,7 +1193,7 @@ async function idToken(audience2, deadline) {
   };
   let answer = { kind: "unreachable", why: "no time left" };
   for (let left = TRIES; left > 0; left--) {
-    const milliseconds = Math.min(TRY_MILLISECONDS2, Math.floor(deadline - performance.now()));
+    const milliseconds = Math.min(TRY_MILLISECONDS3, Math.floor(deadline - performance.now()));
     if (milliseconds <= 0) break;
     answer = await exchange({ ...question, timeoutMilliseconds: milliseconds });
     if (answer.kind === "ok") {
@@ -1062,15 +1252,15 @@ var taken = /* @__PURE__ */ new Set([
   "KIMI_MODEL_BASE_URL"
 ]);
 var RESERVED = /^(GITHUB|RUNNER|ACTIONS|INPUT|STATE|LD|DYLD|BASH|NODE|NPM_CONFIG|TILL)_/;
-function variablesOf(provider) {
-  const variables = known.get(provider);
+function variablesOf(provider2) {
+  const variables = known.get(provider2);
   if (variables) return variables;
-  const own = { key: `${nameOf(provider)}_API_KEY`, base: `${nameOf(provider)}_BASE_URL` };
+  const own = { key: `${nameOf(provider2)}_API_KEY`, base: `${nameOf(provider2)}_BASE_URL` };
   const collides = [own.key, own.base].find((name2) => taken.has(name2) || RESERVED.test(name2));
   return collides === void 0 ? own : { collides };
 }
-function nameOf(provider) {
-  return provider.toUpperCase().replaceAll("-", "_");
+function nameOf(provider2) {
+  return provider2.toUpperCase().replaceAll("-", "_");
 }
 
 // src/action/inputs.ts
@@ -1079,6 +1269,7 @@ var failOns = ["refused", "exhausted", "unrevoked"];
 function readInputs() {
   const problems = [];
   const broker = brokerUrl(problems);
+  checkProxy(broker, problems);
   const request = mintInputs(problems);
   const inputs = {
     broker,
@@ -1087,7 +1278,9 @@ function readInputs() {
     exportEnv: flag("export-env", true, problems),
     agents: words("agent", agentNames, problems)
   };
-  if (inputs.exportEnv) for (const provider of request.providers) checkVariables(provider, problems);
+  if (inputs.exportEnv) {
+    for (const provider2 of request.providers) if (PROVIDER_NAME.test(provider2)) checkVariables(provider2, problems);
+  }
   for (const name2 of inputs.agents) checkProvider(name2, request.providers, problems);
   reportInputs(problems);
   return orThrow(inputs, problems);
@@ -1095,7 +1288,7 @@ function readInputs() {
 function reportInputs(problems) {
   return {
     summary: flag("summary", true, problems),
-    comment: words("comment", comments, problems)[0] ?? "auto",
+    comment: word("comment", comments, "auto", problems),
     failOn: words("fail-on", failOns, problems)
   };
 }
@@ -1110,27 +1303,30 @@ function mintInputs(problems) {
     policy: getInput("policy") || void 0,
     activations: whole("activations", getInput("activations"), problems),
     expires_in: seconds(getInput("expires-in"), problems),
-    routes: orNone(routes.map((line2) => line2.trim().replace(/[ \t]+/, " ")).filter((line2) => line2 !== "")),
+    routes: orNone(routes.map((line3) => line3.trim().replace(/[ \t]+/, " ")).filter((line3) => line3 !== "")),
     models: orNone(list2("models"))
   };
   const asked = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== void 0));
   if (fields.providers.length === 0) problems.push("Input required and not supplied: provider.");
-  else
-    try {
-      return mintRequest(asked, "");
-    } catch (error2) {
-      if (!(error2 instanceof ShapeError)) throw error2;
-      const field = /^[a-z_]+/.exec(error2.field)?.[0] ?? "";
-      const input = field === "providers" ? "provider" : field.replace("_", "-");
-      const expected = error2.message.slice(error2.message.indexOf("expected"));
-      problems.push(`Cannot read the input ${input}: ${expected}, got ${quoted(getInput(input))}.`);
-    }
-  return { providers: fields.providers };
+  else checkField("providers", fields.providers, problems);
+  for (const [field, value] of Object.entries(asked)) if (field !== "providers") checkField(field, value, problems);
+  return asked;
+}
+function checkField(field, value, problems) {
+  try {
+    mintRequest({ providers: ["any"], [field]: value }, "");
+  } catch (error2) {
+    if (!(error2 instanceof ShapeError)) throw error2;
+    const input = field === "providers" ? "provider" : field.replace("_", "-");
+    const expected = error2.message.slice(error2.message.indexOf("expected"));
+    problems.push(`Cannot read the input ${input}: ${expected}, got ${quoted(getInput(input))}.`);
+  }
 }
 function brokerUrl(problems) {
   const given = getInput("broker");
   const refuse = (why) => {
-    problems.push(`Cannot use the input broker, ${quoted(given)}: ${why}.`);
+    const shown = given.replace(/^(https?:\/\/)?.*@/is, "$1\u2026@");
+    problems.push(`Cannot use the input broker, ${quoted(shown)}: ${why}.`);
     return "";
   };
   if (given === "") {
@@ -1147,6 +1343,14 @@ function brokerUrl(problems) {
   if (!/^(\/[A-Za-z0-9._~-]+)*\/*$/.test(url2.pathname)) return refuse("expected a path of letters, digits and . _ ~ -");
   return url2.href.replace(/\/+$/, "");
 }
+function checkProxy(broker, problems) {
+  try {
+    if (broker !== "") proxyFor(new URL(broker));
+  } catch (error2) {
+    if (!(error2 instanceof ProxyUnusable)) throw error2;
+    problems.push(`Cannot reach the broker through a proxy: ${error2.message}.`);
+  }
+}
 function audience(broker, problems) {
   const given = getInput("audience");
   if (given === "") return broker === "" ? "" : new URL(broker).origin;
@@ -1156,11 +1360,11 @@ function audience(broker, problems) {
     );
   return given;
 }
-function checkVariables(provider, problems) {
-  const variables = variablesOf(provider);
+function checkVariables(provider2, problems) {
+  const variables = variablesOf(provider2);
   if ("collides" in variables)
     problems.push(
-      `Cannot export variables for the provider ${quoted(provider)}: ${variables.collides} is read by something else. Rename the provider in till.yaml, or set export-env to false and use the outputs.`
+      `Cannot export variables for the provider ${quoted(provider2)}: ${variables.collides} is read by something else. Rename the provider in till.yaml, or set export-env to false and use the outputs.`
     );
 }
 function checkProvider(agent, providers2, problems) {
@@ -1177,10 +1381,18 @@ function flag(name2, otherwise, problems) {
 }
 function words(name2, allowed, problems) {
   const given = [...new Set(list2(name2))];
-  for (const word of given)
-    if (!allowed.includes(word))
-      problems.push(`Cannot read the input ${name2}: expected ${allowed.join(", ")}, got ${quoted(word)}.`);
-  return given.filter((word) => allowed.includes(word));
+  for (const word2 of given)
+    if (!allowed.includes(word2))
+      problems.push(`Cannot read the input ${name2}: expected ${allowed.join(", ")}, got ${quoted(word2)}.`);
+  return given.filter((word2) => allowed.includes(word2));
+}
+function word(name2, allowed, otherwise, problems) {
+  const [first = otherwise, ...more] = words(name2, allowed, problems);
+  if (more.length > 0)
+    problems.push(
+      `Cannot read the input ${name2}: expected one of ${allowed.join(", ")}, got ${quoted(getInput(name2))}.`
+    );
+  return first;
 }
 function seconds(given, problems) {
   if (given === "") return void 0;
@@ -1197,7 +1409,7 @@ function whole(name2, given, problems) {
   return void 0;
 }
 function list2(name2) {
-  return getInput(name2).split(/[\s,]+/).filter((word) => word !== "");
+  return getInput(name2).split(/[\s,]+/).filter((word2) => word2 !== "");
 }
 function orNone(values) {
   return values.length === 0 ? void 0 : values;
@@ -1213,15 +1425,18 @@ function rfc3339(instant) {
 
 // src/action/state.ts
 var state = {
-  keyId: "key-id",
+  /** Before a mint is asked for, so that post can end a key whose answer never came: {@link Begun} as JSON. */
+  begun: "begun",
   broker: "broker",
   audience: "audience",
+  keyId: "key-id",
   expiresAt: "expires-at",
   files: "files"
 };
 
 // src/action/main.ts
-var ALL_MILLISECONDS = 55e3;
+var ALL_MILLISECONDS = 5e4;
+var END_MILLISECONDS = 5e3;
 var DISCOVERY_MILLISECONDS = 5e3;
 async function main() {
   const deadline = performance.now() + ALL_MILLISECONDS;
@@ -1229,13 +1444,16 @@ async function main() {
   const inputs = readInputs();
   const files = homeFiles(inputs.agents);
   const minted = await mintKey(inputs, deadline);
-  maskKey(minted.key);
-  saveState(state.keyId, minted.id);
-  saveState(state.broker, inputs.broker);
-  saveState(state.audience, inputs.audience);
-  saveState(state.expiresAt, String(Math.floor(minted.expires_at)));
-  if (files.length > 0) saveState(state.files, JSON.stringify(files));
-  handOver(inputs, minted, files);
+  try {
+    maskKey(minted.key);
+    saveState(state.keyId, minted.id);
+    saveState(state.expiresAt, String(Math.floor(minted.expires_at)));
+    if (files.length > 0) saveState(state.files, JSON.stringify(files));
+    handOver(inputs, minted, files);
+  } catch (error2) {
+    await endAtOnce(inputs.broker, minted);
+    throw error2;
+  }
   const unit = minted.budget_unit === "run_attempt" ? " for all jobs of this run attempt" : "";
   info(
     `Minted key ${minted.id} under policy "${minted.policy}": ${minted.activations} activations${unit}, expires at ${rfc3339(minted.expires_at)}.`
@@ -1247,20 +1465,46 @@ async function mintKey(inputs, deadline) {
     idToken(inputs.audience, deadline),
     discover(broker, DISCOVERY_MILLISECONDS)
   ]);
-  if (published.kind === "ok" && published.value.audience !== inputs.audience)
-    throw new StepError(
-      `Cannot mint a key: the broker at ${broker} expects tokens for the audience "${printable2(published.value.audience, 200)}", and this step has them for "${inputs.audience}". If that is the broker you mean, set the input audience to what it expects.`
-    );
+  if (published.kind === "ok") check(published.value, inputs);
+  const begun = { idempotencyKey: randomBytes2(24).toString("base64url"), request: inputs.request };
+  saveState(state.broker, broker);
+  saveState(state.audience, inputs.audience);
+  saveState(state.begun, JSON.stringify(begun));
   const fresh = [first];
-  const answer = await mint({
+  const { answer, leftOver } = await mint({
     broker,
     idToken: async () => fresh.pop() ?? idToken(inputs.audience, deadline),
-    request: inputs.request,
-    idempotencyKey: randomBytes2(24).toString("base64url"),
+    ...begun,
     deadline
   });
-  if (answer.kind !== "ok") throw new StepError(explain("mint a key", broker, answer));
-  return answer.value;
+  if (answer.kind === "ok") return answer.value;
+  if (leftOver === "nothing") saveState(state.begun, "");
+  else if (leftOver !== "unknown") await endAtOnce(broker, leftOver);
+  const more = leftOver === "unknown" ? " If the broker minted one all the same, post tries to end it." : "";
+  throw new StepError(`${explain(MINT, broker, answer)}${more}`);
+}
+function check(published, { broker, audience: audience2 }) {
+  const { origin } = new URL(broker);
+  const itsOrigin = URL.parse(published.mint_endpoint)?.origin ?? "";
+  if (itsOrigin !== origin)
+    throw new StepError(
+      `Cannot mint a key: the broker at ${broker} says that jobs reach it at ${printable2(itsOrigin, 200)}, and what it gives them is for there. Use the broker's public_url as \`broker\`, if that is the broker you mean.`
+    );
+  if (published.audience !== audience2)
+    throw new StepError(
+      `Cannot mint a key: the broker at ${broker} expects tokens for the audience "${printable2(published.audience, 200)}", and this step has them for "${printable2(audience2, 200)}". ` + (published.audience === origin ? "Leave out the input audience." : "If that is the broker you mean, set the input audience to what it expects.")
+    );
+}
+async function endAtOnce(broker, { id, key }) {
+  try {
+    maskKey(key);
+    const answer = await revoke({ broker, keyId: id, bearer: key, deadline: performance.now() + END_MILLISECONDS });
+    if (answer.kind !== "ok") info(`${explain(revoking(id), broker, answer)} Post tries again.`);
+    else if (answer.value.receipt.ended_at !== null) info(`Key ${id} is revoked.`);
+    saveState(state.keyId, id);
+  } catch (error2) {
+    info(printable2(String(error2)));
+  }
 }
 function handOver({ request, exportEnv, agents: names }, minted, files) {
   const bases = new Map(request.providers.map((name2) => [name2, minted.providers[name2].base_url]));
@@ -1272,7 +1516,7 @@ function handOver({ request, exportEnv, agents: names }, minted, files) {
   setOutput("expires-at", rfc3339(minted.expires_at));
   const setting = { key: minted.key, bases, models: request.models ?? [] };
   if (exportEnv) {
-    for (const [provider, base2] of bases) exportProvider(provider, base2, minted.key);
+    for (const [provider2, base2] of bases) exportProvider(provider2, base2, minted.key);
     for (const name2 of names)
       for (const [variable, value] of Object.entries(agents2[name2].variables?.(setting) ?? {}))
         exportVariable(variable, value);
@@ -1280,8 +1524,8 @@ function handOver({ request, exportEnv, agents: names }, minted, files) {
   const base = bases.get("openai") ?? "";
   for (const file of files) write3(file, { key: minted.id, base, expires: minted.expires_at });
 }
-function exportProvider(provider, base, key) {
-  const variables = variablesOf(provider);
+function exportProvider(provider2, base, key) {
+  const variables = variablesOf(provider2);
   if ("collides" in variables) throw new StepError(`Cannot export ${variables.collides}`);
   exportVariable(variables.key, key);
   if (variables.base !== null) exportVariable(variables.base, base);

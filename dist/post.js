@@ -393,385 +393,6 @@ function getState(name2) {
   return process.env[`STATE_${name2}`] || "";
 }
 
-// src/domain/policy.ts
-var MAX_ACTIVATIONS = 1e9;
-var MAX_LIFE_SECONDS = 604800;
-
-// src/wire/shape.ts
-var ShapeError = class extends Error {
-  name = "ShapeError";
-  /** Such as `providers[0]`; empty for the whole. */
-  field;
-  constructor(field, expected, fault = `expected ${expected}`) {
-    super(field === "" ? fault : `${field}: ${fault}`);
-    this.field = field;
-  }
-};
-var text = (pattern, expected) => (value, field) => {
-  if (typeof value !== "string" || !pattern.test(value)) throw new ShapeError(field, expected);
-  return value;
-};
-var integer = (least, most2) => (value, field) => {
-  if (!Number.isSafeInteger(value) || value < least || value > most2)
-    throw new ShapeError(field, `a whole number from ${least} to ${most2}`);
-  return value;
-};
-var numericDate = (value, field) => {
-  if (typeof value !== "number" || !Number.isFinite(value) || value < 0 || value > 253402300799)
-    throw new ShapeError(field, "a NumericDate, in seconds");
-  return value;
-};
-var oneOf = (...values) => (value, field) => {
-  if (!values.includes(value)) throw new ShapeError(field, `one of ${values.join(", ")}`);
-  return value;
-};
-var nullable = (shape) => (value, field) => value === null ? null : shape(value, field);
-var list = (shape, least, most2) => (value, field) => {
-  if (!Array.isArray(value) || value.length < least || value.length > most2)
-    throw new ShapeError(field, `a list of ${least} to ${most2} entries`);
-  return value.map((entry, i) => shape(entry, `${field}[${i}]`));
-};
-var record = (name2, shape, most2) => (value, field) => {
-  if (!isObject(value) || Object.keys(value).length > most2)
-    throw new ShapeError(field, `an object of at most ${most2} members`);
-  const read3 = /* @__PURE__ */ Object.create(null);
-  for (const [key, member2] of Object.entries(value)) {
-    if (!name2.test(key)) throw new ShapeError(field, "an object with names of the expected form");
-    read3[key] = shape(member2, `${field}.${key}`);
-  }
-  return read3;
-};
-var object = (required, optional, extra) => (value, field) => {
-  if (!isObject(value)) throw new ShapeError(field, "a JSON object");
-  const at = (name2) => field === "" ? name2 : `${field}.${name2}`;
-  if (extra === "refuse") {
-    for (const name2 of Object.keys(value))
-      if (!Object.hasOwn(required, name2) && !Object.hasOwn(optional, name2))
-        throw new ShapeError(
-          at(printable(name2)),
-          "a known field",
-          `no such field; known are ${[...Object.keys(required), ...Object.keys(optional)].join(", ")}`
-        );
-  }
-  const read3 = {};
-  for (const [name2, shape] of Object.entries(required)) {
-    if (!Object.hasOwn(value, name2)) throw new ShapeError(at(name2), "this field", "is missing");
-    read3[name2] = shape(value[name2], at(name2));
-  }
-  for (const [name2, shape] of Object.entries(optional))
-    if (Object.hasOwn(value, name2)) read3[name2] = shape(value[name2], at(name2));
-  return read3;
-};
-function isObject(value) {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-function printable(name2) {
-  return name2.replace(/[^A-Za-z0-9_-]/g, "?").slice(0, 40);
-}
-
-// src/wire/mint.ts
-var PROVIDER_NAME = /^[a-z][a-z0-9-]{0,39}$/;
-var POLICY_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-var name = text(PROVIDER_NAME, "a provider name");
-var policy = text(POLICY_NAME, "a policy name");
-var route = text(/^[A-Z]{1,10} \/[\x21-\x7e]{0,1023}$/, 'a route such as "POST /v1/responses"');
-var model = text(/^[\x21-\x7e]{1,256}$/, "a model name");
-var mintRequest = object(
-  { providers: list(name, 1, 32) },
-  {
-    policy,
-    activations: integer(1, MAX_ACTIVATIONS),
-    expires_in: integer(1, MAX_LIFE_SECONDS),
-    routes: list(route, 1, 256),
-    models: list(model, 1, 256)
-  },
-  "refuse"
-);
-var MAX_ROUTES = 1024;
-var keyId = text(/^k_[0-9A-Za-z]{4,40}$/, "a key id");
-var keyText = text(/^till_[0-9A-Za-z]{20,75}$/, "a key");
-var baseUrl = object({ base_url: text(/^https?:\/\/[\x21-\x7e]{1,500}$/, "a URL") }, {}, "ignore");
-var providers = record(PROVIDER_NAME, baseUrl, 32);
-var scope = object(
-  { routes: list(text(/^[\x20-\x7e]{1,1100}$/, "a route"), 0, MAX_ROUTES) },
-  { models: nullable(list(model, 1, 256)) },
-  "ignore"
-);
-var digits = text(/^[0-9]{1,20}$/, "a number as text");
-var mintAnswer = object(
-  {
-    id: keyId,
-    key: keyText,
-    policy,
-    providers,
-    activations: integer(1, MAX_ACTIVATIONS),
-    expires_at: numericDate,
-    scope,
-    comment_by: oneOf("broker", "action"),
-    job: object(
-      {
-        repository: text(/^[\x21-\x7e]{1,256}$/, "a repository name"),
-        repository_id: digits,
-        run_id: digits,
-        run_attempt: digits,
-        check_run_id: nullable(digits)
-      },
-      {},
-      "ignore"
-    )
-  },
-  { budget_unit: oneOf("run_attempt") },
-  "ignore"
-);
-
-// src/wire/receipt.ts
-var count = integer(0, Number.MAX_SAFE_INTEGER);
-var activations = integer(0, MAX_ACTIVATIONS);
-var LINE = /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]{0,256}$/;
-var line = text(LINE, "a line of at most 256 characters");
-var digits2 = text(/^[0-9]{1,20}$/, "a number as text");
-var job = object(
-  {
-    issuer: line,
-    repository: line,
-    repository_id: digits2,
-    repository_owner_id: digits2,
-    run_id: digits2,
-    run_attempt: digits2,
-    check_run_id: nullable(digits2),
-    ref: nullable(line),
-    sha: nullable(line),
-    event_name: nullable(line),
-    workflow_ref: nullable(line),
-    actor: nullable(line)
-  },
-  {},
-  "ignore"
-);
-var endReason = oneOf(
-  "revoked_by_job",
-  "revoked_by_operator",
-  "job_completed",
-  "expired",
-  "idle",
-  "exhausted",
-  "reissued"
-);
-var provider = text(PROVIDER_NAME, "a provider name");
-var route2 = text(/^[\x20-\x7e]{1,1100}$/, "a route");
-var MAX_ROWS = 4096;
-var receipt = object(
-  {
-    key_id: keyId,
-    policy: text(POLICY_NAME, "a policy name"),
-    job,
-    providers: list(provider, 1, 32),
-    activations: object(
-      {
-        limit: integer(1, MAX_ACTIVATIONS),
-        used: activations,
-        given_back: count,
-        refused: record(/^[a-z_]{1,64}$/, count, 64)
-      },
-      {},
-      "ignore"
-    ),
-    minted_at: numericDate,
-    expires_at: numericDate,
-    first_used_at: nullable(numericDate),
-    last_used_at: nullable(numericDate),
-    ended_at: nullable(numericDate),
-    end_reason: nullable(endReason),
-    routes: list(object({ provider, route: route2, activations: count }, {}, "ignore"), 0, MAX_ROWS),
-    models: record(LINE, count, MAX_ROWS),
-    usage: object({ input_tokens: nullable(count), output_tokens: nullable(count) }, {}, "ignore"),
-    audit: object({ events: count, head: text(/^[0-9a-f]{64}$/, "a SHA-256 in hex") }, {}, "ignore")
-  },
-  {},
-  "ignore"
-);
-var receiptAnswer = object(
-  {
-    receipt,
-    jws: text(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/, "a compact JWS"),
-    comment_by: oneOf("broker", "action")
-  },
-  {},
-  "ignore"
-);
-
-// src/wire/problem.ts
-var line2 = text(/^[^\u0000-\u001f\u007f]{0,2000}$/, "a line of text");
-var problem = object(
-  {
-    type: line2,
-    title: line2,
-    status: integer(400, 599),
-    detail: line2,
-    code: text(/^[a-z_]{1,64}$/, "a code")
-  },
-  {},
-  "ignore"
-);
-
-// src/client/transport.ts
-var agents = /* @__PURE__ */ new Map();
-function transport(url) {
-  const secure = url.protocol === "https:";
-  const module = secure ? process.getBuiltinModule("node:https") : process.getBuiltinModule("node:http");
-  const key = `${url.protocol}${isLoopback(url)}`;
-  let agent = agents.get(key);
-  if (!agent) {
-    const proxy = isLoopback(url) ? {} : { proxyEnv: process.env };
-    agent = new module.Agent({ keepAlive: true, ...proxy });
-    agents.set(key, agent);
-  }
-  return { request: module.request, agent };
-}
-function isLoopback(url) {
-  return ["127.0.0.1", "[::1]", "localhost"].includes(url.hostname);
-}
-
-// src/client/exchange.ts
-var MAX_ANSWER_BYTES = 65536;
-async function exchange(question) {
-  const answer = await send(question);
-  if (answer.kind !== "answered") return answer;
-  const { status, body } = answer;
-  if (status >= 400) return refused(answer);
-  if (status >= 300) return nonsense(`status ${status}, a redirect, and redirects are not followed`);
-  if (status !== question.status) return nonsense(`status ${status} where ${question.status} was expected`);
-  const json = parse(body);
-  if (json === void 0) return nonsense("not JSON");
-  try {
-    return { kind: "ok", value: question.shape(json, "") };
-  } catch (error2) {
-    if (error2 instanceof ShapeError) return nonsense(error2.message);
-    throw error2;
-  }
-}
-function nonsense(why) {
-  return { kind: "nonsense", why };
-}
-function send(question) {
-  const { promise, resolve } = Promise.withResolvers();
-  const url = new URL(question.url);
-  const { request, agent } = transport(url);
-  const sent = request(url, {
-    method: question.method,
-    agent,
-    headers: {
-      accept: "application/json",
-      "accept-encoding": "identity",
-      "user-agent": "till-client",
-      ...question.body === void 0 ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(question.body) },
-      ...question.headers
-    },
-    // Said here, so that NODE_TLS_REJECT_UNAUTHORIZED=0 in a job's environment does not send ID tokens to anyone.
-    rejectUnauthorized: true
-  });
-  const settle = (outcome) => {
-    clearTimeout(timer);
-    if (outcome.kind !== "answered") sent.destroy();
-    resolve(outcome);
-  };
-  const timer = setTimeout(
-    () => settle({ kind: "unreachable", why: `no answer within ${question.timeoutMilliseconds / 1e3} s` }),
-    question.timeoutMilliseconds
-  );
-  sent.on("error", (error2) => settle(brokenOff(error2)));
-  sent.once("response", (response) => {
-    const limit = question.limit ?? MAX_ANSWER_BYTES;
-    const chunks = [];
-    let size = 0;
-    response.on("data", (chunk) => {
-      size += chunk.length;
-      if (size > limit) settle(nonsense(`more than ${limit} bytes`));
-      else chunks.push(chunk);
-    });
-    response.once(
-      "end",
-      () => settle({
-        kind: "answered",
-        status: response.statusCode,
-        retryAfter: response.headers["retry-after"],
-        body: Buffer.concat(chunks)
-      })
-    );
-    response.once("error", (error2) => settle(brokenOff(error2)));
-  });
-  sent.end(question.body);
-  return promise;
-}
-function brokenOff(error2) {
-  const code2 = typeof error2.code === "string" && /^[A-Z0-9_]{1,60}$/.test(error2.code) ? error2.code : "broken off";
-  return code2.startsWith("HPE_") ? nonsense(`not HTTP (${code2})`) : { kind: "unreachable", why: code2 };
-}
-function refused(answer) {
-  const wait = answer.retryAfter;
-  return {
-    kind: "refused",
-    status: answer.status,
-    problem: readProblem(parse(answer.body)),
-    retryAfter: wait !== void 0 && /^[0-9]{1,5}$/.test(wait) ? Number(wait) : null
-  };
-}
-function readProblem(json) {
-  try {
-    return problem(json, "");
-  } catch {
-    return null;
-  }
-}
-function parse(body) {
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
-  } catch {
-    return void 0;
-  }
-}
-
-// src/client/repeat.ts
-import { setTimeout as pause } from "node:timers/promises";
-var PAUSE_SECONDS = 1;
-async function repeatOnce(deadline, ask2) {
-  const left = () => Math.max(1, Math.floor(deadline - performance.now()));
-  const first = await ask2(left());
-  if (first.kind === "ok" || !isWorthASecondTry(first)) return first;
-  const wait = ((first.kind === "refused" ? first.retryAfter : null) ?? PAUSE_SECONDS) * 1e3;
-  if (wait + PAUSE_SECONDS * 1e3 > left()) return first;
-  await pause(wait);
-  return ask2(left());
-}
-function isWorthASecondTry(failure) {
-  if (failure.kind === "unreachable") return true;
-  return failure.kind === "refused" && (failure.status >= 500 || failure.status === 408 || failure.status === 429);
-}
-
-// src/client/receipt.ts
-var MAX_RECEIPT_BYTES = 1048576;
-var TRY_MILLISECONDS = 6e3;
-async function revoke(key) {
-  return sameKey(key, await repeatOnce(key.deadline, (milliseconds) => ask("DELETE", "", key, milliseconds)));
-}
-async function readReceipt(key) {
-  return sameKey(key, await repeatOnce(key.deadline, (milliseconds) => ask("GET", "/receipt", key, milliseconds)));
-}
-function ask(method, path, key, milliseconds) {
-  return exchange({
-    method,
-    url: `${key.broker}/v1/keys/${key.keyId}${path}`,
-    headers: { authorization: `Bearer ${key.bearer}` },
-    status: 200,
-    shape: receiptAnswer,
-    limit: MAX_RECEIPT_BYTES,
-    timeoutMilliseconds: Math.min(milliseconds, TRY_MILLISECONDS)
-  });
-}
-function sameKey(key, answer) {
-  return answer.kind === "ok" && answer.value.receipt.key_id !== key.keyId ? nonsense("receipt.key_id: expected the key that was asked for") : answer;
-}
-
 // src/domain/refusal.ts
 var catalogue = {
   // Data plane
@@ -1004,7 +625,7 @@ function receiptMarkdown(receipt2, options = {}) {
 function verdict(receipt2) {
   const { limit, used, refused: refused2 } = receipt2.activations;
   const refusals2 = Object.values(refused2).reduce((sum, count3) => sum + count3, 0);
-  return [`${count2(used)} of ${count2(limit)} activations used`, `${count2(refusals2)} refused`, ending(receipt2)].join(
+  return [`${count(used)} of ${count(limit)} activations used`, `${count(refusals2)} refused`, ending(receipt2)].join(
     " \xB7 "
   );
 }
@@ -1034,8 +655,8 @@ function overview(receipt2) {
     ["Models", listed(Object.keys(receipt2.models))]
   ];
   if (usage.input_tokens !== null || usage.output_tokens !== null)
-    cells.push(["Tokens", `${count2(usage.input_tokens ?? 0)} in, ${count2(usage.output_tokens ?? 0)} out`]);
-  if (activations2.given_back > 0) cells.push(["Given back", count2(activations2.given_back)]);
+    cells.push(["Tokens", `${count(usage.input_tokens ?? 0)} in, ${count(usage.output_tokens ?? 0)} out`]);
+  if (activations2.given_back > 0) cells.push(["Given back", count(activations2.given_back)]);
   return [
     table(
       cells.map(([name2]) => name2),
@@ -1051,7 +672,7 @@ function refusals(receipt2) {
     "#### Refused",
     table(
       ["Code", "Requests", "Because"],
-      shown.map(([name2, requests]) => [code(name2), count2(requests), meaning(name2)])
+      shown.map(([name2, requests]) => [code(name2), count(requests), meaning(name2)])
     ),
     ...remainder(rows, shown)
   ];
@@ -1072,7 +693,7 @@ function details(receipt2, { jws }) {
     ["First used", receipt2.first_used_at === null ? null : instant(receipt2.first_used_at)],
     ["Last used", receipt2.last_used_at === null ? null : instant(receipt2.last_used_at)],
     ["Ended", receipt2.ended_at === null ? null : instant(receipt2.ended_at)],
-    ["Audit events", count2(receipt2.audit.events)],
+    ["Audit events", count(receipt2.audit.events)],
     ["Last event", receipt2.audit.head]
   ];
   return [
@@ -1101,7 +722,7 @@ function usedTable(name2, rows) {
   return [
     table(
       [name2, "Activations"],
-      shown.map(([value, activations2]) => [code(value), count2(activations2)])
+      shown.map(([value, activations2]) => [code(value), count(activations2)])
     ),
     ...remainder(rows, shown)
   ];
@@ -1118,7 +739,7 @@ function listed(values) {
   const shown = values.slice(0, 5).map((value) => code(cut(value, 60)));
   return values.length > 5 ? `${shown.join(", ")} and ${values.length - 5} more` : shown.join(", ");
 }
-function count2(value) {
+function count(value) {
   return String(value).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 function clockTime(at) {
@@ -1203,9 +824,9 @@ function statements(text2) {
     }
     PAIR.lastIndex = at;
     const pair = PAIR.exec(text2);
-    const end = pair && valueEnd(text2, PAIR.lastIndex);
-    if (!pair || end === null) return null;
-    at = end;
+    const end2 = pair && valueEnd(text2, PAIR.lastIndex);
+    if (!pair || end2 === null) return null;
+    at = end2;
     found.push({ text: text2.slice(start, at), table: table2, key: parts(pair[1]) });
   }
   return found;
@@ -1351,14 +972,14 @@ function insert(text2, from, name2, value) {
 function remove(text2, from, name2) {
   const all = members(text2, from);
   const index = all.findLastIndex((found) => found.name === name2);
-  const { start, end, comma } = all[index];
+  const { start, end: end2, comma } = all[index];
   const head = text2.slice(0, start).replace(/(?<=[{,])\s+$/, "");
-  if (comma !== null) return head + text2.slice(end, comma) + text2.slice(comma + 1);
+  if (comma !== null) return head + text2.slice(end2, comma) + text2.slice(comma + 1);
   const before = all[index - 1]?.comma ?? null;
-  return (before === null ? head : head.slice(0, before) + head.slice(before + 1)) + text2.slice(end);
+  return (before === null ? head : head.slice(0, before) + head.slice(before + 1)) + text2.slice(end2);
 }
-function replace(text2, { value, end }, by) {
-  return text2.slice(0, value) + by + text2.slice(end);
+function replace(text2, { value, end: end2 }, by) {
+  return text2.slice(0, value) + by + text2.slice(end2);
 }
 
 // src/action/agents/gemini-cli.ts
@@ -1390,12 +1011,12 @@ function noted(text2, note2) {
   return insert(text2, 0, NOTE2, asciiJson(note2));
 }
 function read2(text2) {
-  const all = object2(parse2(text2));
+  const all = object(parse(text2));
   const security = all && inner(all, "security");
   const auth = security && inner(security, "auth");
   if (all === null || auth === null) return null;
   if (!(NOTE2 in all)) return { own: text2, ours: null };
-  const { ours: value, former = null, added = 0 } = object2(all[NOTE2]) ?? {};
+  const { ours: value, former = null, added = 0 } = object(all[NOTE2]) ?? {};
   const ours = parseOurs(value);
   if (ours === null) return null;
   let own = remove(text2, 0, NOTE2);
@@ -1418,18 +1039,18 @@ function walk(text2) {
   }
   return found;
 }
-function parse2(text2) {
+function parse(text2) {
   try {
     return JSON.parse(withoutComments(text2));
   } catch {
     return void 0;
   }
 }
-function object2(value) {
+function object(value) {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? value : null;
 }
 function inner(outer, name2) {
-  return name2 in outer ? object2(outer[name2]) : {};
+  return name2 in outer ? object(outer[name2]) : {};
 }
 function withoutComments(text2) {
   return text2.replace(
@@ -1454,7 +1075,7 @@ var qwenCode = {
 };
 
 // src/action/agents/agents.ts
-var agents2 = {
+var agents = {
   "claude-code": claudeCode,
   codex,
   "gemini-cli": geminiCli,
@@ -1462,7 +1083,7 @@ var agents2 = {
   copilot,
   "qwen-code": qwenCode
 };
-var agentNames = Object.keys(agents2);
+var agentNames = Object.keys(agents);
 
 // src/action/agents/home-files.ts
 var MOST_BYTES = 1024 * 1024;
@@ -1488,7 +1109,7 @@ function restore({ agent, path }, key) {
   return null;
 }
 function fileOf(agent) {
-  const { file } = agents2[agent];
+  const { file } = agents[agent];
   return file;
 }
 function load(path) {
@@ -1544,6 +1165,504 @@ function removeIfEmpty(folder) {
   }
 }
 
+// src/domain/policy.ts
+var MAX_ACTIVATIONS = 1e9;
+var MAX_LIFE_SECONDS = 604800;
+
+// src/wire/shape.ts
+var ShapeError = class extends Error {
+  name = "ShapeError";
+  /** Such as `providers[0]`; empty for the whole. */
+  field;
+  constructor(field, expected, fault = `expected ${expected}`) {
+    super(field === "" ? fault : `${field}: ${fault}`);
+    this.field = field;
+  }
+};
+var text = (pattern, expected) => (value, field) => {
+  if (typeof value !== "string" || !pattern.test(value)) throw new ShapeError(field, expected);
+  return value;
+};
+var integer = (least, most2) => (value, field) => {
+  if (!Number.isSafeInteger(value) || value < least || value > most2)
+    throw new ShapeError(field, `a whole number from ${least} to ${most2}`);
+  return value;
+};
+var numericDate = (value, field) => {
+  if (typeof value !== "number" || !Number.isFinite(value) || value < 0 || value > 253402300799)
+    throw new ShapeError(field, "a NumericDate, in seconds");
+  return value;
+};
+var oneOf = (...values) => (value, field) => {
+  if (!values.includes(value)) throw new ShapeError(field, `one of ${values.join(", ")}`);
+  return value;
+};
+var nullable = (shape) => (value, field) => value === null ? null : shape(value, field);
+var list = (shape, least, most2) => (value, field) => {
+  if (!Array.isArray(value) || value.length < least || value.length > most2)
+    throw new ShapeError(field, `a list of ${least} to ${most2} entries`);
+  return value.map((entry, i) => shape(entry, `${field}[${i}]`));
+};
+var record = (name2, shape, most2) => (value, field) => {
+  if (!isObject(value) || Object.keys(value).length > most2)
+    throw new ShapeError(field, `an object of at most ${most2} members`);
+  const read3 = /* @__PURE__ */ Object.create(null);
+  for (const [key, member2] of Object.entries(value)) {
+    if (!name2.test(key)) throw new ShapeError(field, "an object with names of the expected form");
+    read3[key] = shape(member2, `${field}.${key}`);
+  }
+  return read3;
+};
+var object2 = (required, optional, extra) => (value, field) => {
+  if (!isObject(value)) throw new ShapeError(field, "a JSON object");
+  const at = (name2) => field === "" ? name2 : `${field}.${name2}`;
+  if (extra === "refuse") {
+    for (const name2 of Object.keys(value))
+      if (!Object.hasOwn(required, name2) && !Object.hasOwn(optional, name2))
+        throw new ShapeError(
+          at(printable(name2)),
+          "a known field",
+          `no such field; known are ${[...Object.keys(required), ...Object.keys(optional)].join(", ")}`
+        );
+  }
+  const read3 = {};
+  for (const [name2, shape] of Object.entries(required)) {
+    if (!Object.hasOwn(value, name2)) throw new ShapeError(at(name2), "this field", "is missing");
+    read3[name2] = shape(value[name2], at(name2));
+  }
+  for (const [name2, shape] of Object.entries(optional))
+    if (Object.hasOwn(value, name2)) read3[name2] = shape(value[name2], at(name2));
+  return read3;
+};
+function isObject(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+function printable(name2) {
+  return name2.replace(/[^A-Za-z0-9_-]/g, "?").slice(0, 40);
+}
+
+// src/wire/mint.ts
+var PROVIDER_NAME = /^[a-z][a-z0-9-]{0,39}$/;
+var POLICY_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+var name = text(PROVIDER_NAME, "a provider name");
+var policy = text(POLICY_NAME, "a policy name");
+var route = text(/^[A-Z]{1,10} \/[\x21-\x7e]{0,1023}$/, 'a route such as "POST /v1/responses"');
+var model = text(/^[\x21-\x7e]{1,256}$/, "a model name");
+var mintRequest = object2(
+  { providers: list(name, 1, 32) },
+  {
+    policy,
+    activations: integer(1, MAX_ACTIVATIONS),
+    expires_in: integer(1, MAX_LIFE_SECONDS),
+    routes: list(route, 1, 256),
+    models: list(model, 1, 256)
+  },
+  "refuse"
+);
+var MAX_ROUTES = 1024;
+var keyId = text(/^k_[0-9A-Za-z]{4,40}$/, "a key id");
+var keyText = text(/^till_[0-9A-Za-z]{20,75}$/, "a key");
+var baseUrl = object2({ base_url: text(/^https?:\/\/[\x21-\x7e]{1,500}$/, "a URL") }, {}, "ignore");
+var providers = record(PROVIDER_NAME, baseUrl, 32);
+var scope = object2(
+  { routes: list(text(/^[\x20-\x7e]{1,1100}$/, "a route"), 0, MAX_ROUTES) },
+  { models: nullable(list(model, 1, 256)) },
+  "ignore"
+);
+var digits = text(/^[0-9]{1,20}$/, "a number as text");
+var mintAnswer = object2(
+  {
+    id: keyId,
+    key: keyText,
+    policy,
+    providers,
+    activations: integer(1, MAX_ACTIVATIONS),
+    expires_at: numericDate,
+    scope,
+    comment_by: oneOf("broker", "action"),
+    job: object2(
+      {
+        repository: text(/^[\x21-\x7e]{1,256}$/, "a repository name"),
+        repository_id: digits,
+        run_id: digits,
+        run_attempt: digits,
+        check_run_id: nullable(digits)
+      },
+      {},
+      "ignore"
+    )
+  },
+  { budget_unit: oneOf("run_attempt") },
+  "ignore"
+);
+
+// src/wire/problem.ts
+var line = text(/^[^\u0000-\u001f\u007f]{0,2000}$/, "a line of text");
+var problem = object2(
+  {
+    type: line,
+    title: line,
+    status: integer(400, 599),
+    detail: line,
+    code: text(/^[a-z_]{1,64}$/, "a code")
+  },
+  {},
+  "ignore"
+);
+
+// src/client/proxy.ts
+var ProxyUnusable = class extends Error {
+  name = "ProxyUnusable";
+};
+function proxyFor(url, env = process.env) {
+  if (isLoopback(url) || isExcepted(url, env["no_proxy"] || env["NO_PROXY"] || "")) return null;
+  const lower = url.protocol === "https:" ? "https_proxy" : "http_proxy";
+  const name2 = env[lower] ? lower : lower.toUpperCase();
+  const given = env[name2];
+  if (!given) return null;
+  if (/^socks/i.test(given.trim()))
+    throw new ProxyUnusable(`${name2} names a SOCKS proxy: expected one of http: or https:`);
+  const proxy = URL.parse(given.includes("://") ? given : `http://${given}`);
+  if (!proxy || !/^https?:$/.test(proxy.protocol) || !canBeDecoded(proxy))
+    throw new ProxyUnusable(
+      `${name2} is not the URL of a proxy: expected one such as http://proxy.example.com:3128, in which a user name and a password are percent-encoded`
+    );
+  return proxy;
+}
+function isLoopback({ hostname }) {
+  return hostname === "localhost" || hostname.startsWith("127.") || hostname.startsWith("[::1]");
+}
+function isExcepted({ hostname, port, protocol }, noProxy) {
+  const host = hostname.toUpperCase();
+  const hosts = [host, `${host}:${port || (protocol === "https:" ? 443 : 80)}`];
+  return noProxy.split(",").map((entry) => entry.trim().toUpperCase()).filter((entry) => entry !== "").some(
+    (entry) => entry === "*" || hosts.some((name2) => name2 === entry || name2.endsWith(`.${entry.replace(/^\./, "")}`))
+  );
+}
+function canBeDecoded({ username, password }) {
+  try {
+    decodeURIComponent(username + password);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+// src/client/transport.ts
+var agents2 = /* @__PURE__ */ new Map();
+function transport(url) {
+  const secure = url.protocol === "https:";
+  const module = secure ? process.getBuiltinModule("node:https") : process.getBuiltinModule("node:http");
+  const proxy = proxyFor(url);
+  const key = `${url.protocol} ${proxy?.href}`;
+  let agent = agents2.get(key);
+  if (!agent) {
+    const proxyEnv = proxy ? { proxyEnv: { [secure ? "https_proxy" : "http_proxy"]: proxy.href } } : {};
+    agent = new module.Agent({ keepAlive: true, ...proxyEnv });
+    agents2.set(key, agent);
+  }
+  return { request: module.request, agent };
+}
+
+// src/client/exchange.ts
+var MAX_ANSWER_BYTES = 65536;
+async function exchange(question) {
+  const answer = await send(question);
+  if (answer.kind !== "answered") return answer;
+  const { status, body } = answer;
+  if (status >= 400) return refused(answer);
+  if (status >= 300) return nonsense(`status ${status}, a redirect, and redirects are not followed`);
+  if (status !== question.status) return nonsense(`status ${status} where ${question.status} was expected`);
+  const json = parse2(body);
+  if (json === void 0) return nonsense("not JSON");
+  try {
+    return { kind: "ok", value: question.shape(json, "") };
+  } catch (error2) {
+    if (error2 instanceof ShapeError) return nonsense(error2.message);
+    throw error2;
+  }
+}
+function nonsense(why) {
+  return { kind: "nonsense", why };
+}
+function send(question) {
+  const { promise, resolve } = Promise.withResolvers();
+  const url = new URL(question.url);
+  let connections;
+  try {
+    connections = transport(url);
+  } catch (error2) {
+    return Promise.resolve({ kind: "unreachable", why: error2 instanceof ProxyUnusable ? error2.message : "no proxy" });
+  }
+  const { request, agent } = connections;
+  const sent = request(url, {
+    method: question.method,
+    agent,
+    headers: {
+      accept: "application/json",
+      "accept-encoding": "identity",
+      "user-agent": "till-client",
+      ...question.body === void 0 ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(question.body) },
+      ...question.headers
+    },
+    // Said here, so that NODE_TLS_REJECT_UNAUTHORIZED=0 in a job's environment does not send ID tokens to anyone.
+    rejectUnauthorized: true
+  });
+  let unsent = true;
+  const settle = (outcome) => {
+    clearTimeout(timer);
+    if (outcome.kind !== "answered") sent.destroy();
+    resolve(outcome.kind === "unreachable" && unsent ? { ...outcome, unsent } : outcome);
+  };
+  const timer = setTimeout(
+    () => settle({ kind: "unreachable", why: `no answer within ${question.timeoutMilliseconds / 1e3} s` }),
+    question.timeoutMilliseconds
+  );
+  sent.once("finish", () => {
+    unsent = false;
+  });
+  sent.on("error", (error2) => settle(brokenOff(error2)));
+  sent.once("response", (response) => {
+    const limit = question.limit ?? MAX_ANSWER_BYTES;
+    const chunks = [];
+    let size = 0;
+    response.on("data", (chunk) => {
+      size += chunk.length;
+      if (size > limit) settle(nonsense(`more than ${limit} bytes`));
+      else chunks.push(chunk);
+    });
+    response.once(
+      "end",
+      () => settle({
+        kind: "answered",
+        status: response.statusCode,
+        retryAfter: response.headers["retry-after"],
+        body: Buffer.concat(chunks)
+      })
+    );
+    response.once("error", (error2) => settle(brokenOff(error2)));
+  });
+  sent.end(question.body);
+  return promise;
+}
+function brokenOff(error2) {
+  const code2 = typeof error2.code === "string" && /^[A-Z0-9_]{1,60}$/.test(error2.code) ? error2.code : "broken off";
+  return code2.startsWith("HPE_") ? nonsense(`not HTTP (${code2})`) : { kind: "unreachable", why: code2 };
+}
+function refused(answer) {
+  const wait = answer.retryAfter;
+  return {
+    kind: "refused",
+    status: answer.status,
+    problem: readProblem(parse2(answer.body)),
+    retryAfter: wait !== void 0 && /^[0-9]{1,5}$/.test(wait) ? Number(wait) : null
+  };
+}
+function readProblem(json) {
+  try {
+    return problem(json, "");
+  } catch {
+    return null;
+  }
+}
+function parse2(body) {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch {
+    return void 0;
+  }
+}
+
+// src/client/repeat.ts
+import { setTimeout as pause } from "node:timers/promises";
+var PAUSE_SECONDS = 1;
+async function repeatOnce(deadline, ask2) {
+  const left = () => Math.max(1, Math.floor(deadline - performance.now()));
+  const first = await ask2(left);
+  if (first.kind === "ok" || !isWorthASecondTry(first)) return first;
+  const wait = ((first.kind === "refused" ? first.retryAfter : null) ?? PAUSE_SECONDS) * 1e3;
+  if (wait + PAUSE_SECONDS * 1e3 > left()) return first;
+  await pause(wait);
+  return ask2(left);
+}
+function isWorthASecondTry(failure) {
+  if (failure.kind === "unreachable") return true;
+  return failure.kind === "refused" && (failure.status >= 500 || failure.status === 408 || failure.status === 429);
+}
+
+// src/client/mint.ts
+var TRY_MILLISECONDS = 1e4;
+async function mint(options) {
+  const { broker, request } = options;
+  const answers = [];
+  const ask2 = async (left) => {
+    let token;
+    try {
+      token = await options.idToken();
+    } catch (error2) {
+      if (answers[0]) return answers[0];
+      throw error2;
+    }
+    const answer2 = await exchange({
+      method: "POST",
+      url: `${broker}/v1/keys`,
+      headers: { authorization: `Bearer ${token}`, "idempotency-key": options.idempotencyKey },
+      body: JSON.stringify(request),
+      status: 201,
+      shape: received,
+      // Only now: getting the token took its time.
+      timeoutMilliseconds: Math.min(left(), TRY_MILLISECONDS)
+    });
+    answers.push(answer2);
+    return answer2;
+  };
+  const answer = await repeatOnce(options.deadline, ask2);
+  if (answer.kind !== "ok") return { answer, leftOver: answers.every(mintedNothing) ? "nothing" : "unknown" };
+  const { held, minted } = answer.value;
+  const objection = typeof minted === "string" ? minted : objectionTo(minted, request, new URL(broker).origin);
+  if (objection !== null || typeof minted === "string") return { answer: nonsense(objection), leftOver: held };
+  return { answer: { kind: "ok", value: minted }, leftOver: "nothing" };
+}
+function mintedNothing(answer) {
+  if (answer.kind === "unreachable") return answer.unsent === true;
+  return answer.kind === "refused" && (answer.status < 500 || answer.problem !== null);
+}
+var received = (value, field) => {
+  try {
+    const minted = mintAnswer(value, field);
+    return { held: { id: minted.id, key: minted.key }, minted };
+  } catch (error2) {
+    const held = keyIn(value);
+    if (held === null || !(error2 instanceof ShapeError)) throw error2;
+    return { held, minted: error2.message };
+  }
+};
+var heldKey = object2({ id: keyId, key: keyText }, {}, "ignore");
+function keyIn(value) {
+  try {
+    return heldKey(value, "");
+  } catch {
+    return null;
+  }
+}
+function objectionTo(answer, request, origin) {
+  for (const name2 of request.providers) {
+    const provider2 = answer.providers[name2];
+    if (!provider2) return `providers: expected ${name2}, and it is missing`;
+    if (!isOwnUrl(provider2.base_url, origin)) return `providers.${name2}.base_url: expected a URL of ${origin}`;
+  }
+  if (request.policy !== void 0 && answer.policy !== request.policy) return "policy: expected the one asked for";
+  if (request.activations !== void 0 && answer.activations > request.activations)
+    return "activations: expected no more than were asked for";
+  return null;
+}
+function isOwnUrl(text2, origin) {
+  const url = URL.parse(text2);
+  if (url?.origin !== origin || url.href !== text2 && url.href !== `${text2}/`) return false;
+  return PATH2.test(text2.slice(origin.length));
+}
+var PATH2 = /^(\/[A-Za-z0-9._~-]+)*\/?$/;
+
+// src/wire/receipt.ts
+var count2 = integer(0, Number.MAX_SAFE_INTEGER);
+var activations = integer(0, MAX_ACTIVATIONS);
+var LINE = /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]{0,256}$/;
+var line2 = text(LINE, "a line of at most 256 characters");
+var digits2 = text(/^[0-9]{1,20}$/, "a number as text");
+var job = object2(
+  {
+    issuer: line2,
+    repository: line2,
+    repository_id: digits2,
+    repository_owner_id: digits2,
+    run_id: digits2,
+    run_attempt: digits2,
+    check_run_id: nullable(digits2),
+    ref: nullable(line2),
+    sha: nullable(line2),
+    event_name: nullable(line2),
+    workflow_ref: nullable(line2),
+    actor: nullable(line2)
+  },
+  {},
+  "ignore"
+);
+var endReason = oneOf(
+  "revoked_by_job",
+  "revoked_by_operator",
+  "job_completed",
+  "expired",
+  "idle",
+  "exhausted",
+  "reissued"
+);
+var provider = text(PROVIDER_NAME, "a provider name");
+var route2 = text(/^[\x20-\x7e]{1,1100}$/, "a route");
+var MAX_ROWS = 4096;
+var receipt = object2(
+  {
+    key_id: keyId,
+    policy: text(POLICY_NAME, "a policy name"),
+    job,
+    providers: list(provider, 1, 32),
+    activations: object2(
+      {
+        limit: integer(1, MAX_ACTIVATIONS),
+        used: activations,
+        given_back: count2,
+        refused: record(/^[a-z_]{1,64}$/, count2, 64)
+      },
+      {},
+      "ignore"
+    ),
+    minted_at: numericDate,
+    expires_at: numericDate,
+    first_used_at: nullable(numericDate),
+    last_used_at: nullable(numericDate),
+    ended_at: nullable(numericDate),
+    end_reason: nullable(endReason),
+    routes: list(object2({ provider, route: route2, activations: count2 }, {}, "ignore"), 0, MAX_ROWS),
+    models: record(LINE, count2, MAX_ROWS),
+    usage: object2({ input_tokens: nullable(count2), output_tokens: nullable(count2) }, {}, "ignore"),
+    audit: object2({ events: count2, head: text(/^[0-9a-f]{64}$/, "a SHA-256 in hex") }, {}, "ignore")
+  },
+  {},
+  "ignore"
+);
+var receiptAnswer = object2(
+  {
+    receipt,
+    jws: text(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/, "a compact JWS"),
+    comment_by: oneOf("broker", "action")
+  },
+  {},
+  "ignore"
+);
+
+// src/client/receipt.ts
+var MAX_RECEIPT_BYTES = 1048576;
+var TRY_MILLISECONDS2 = 6e3;
+async function revoke(key) {
+  return sameKey(key, await repeatOnce(key.deadline, (left) => ask("DELETE", "", key, left())));
+}
+async function readReceipt(key) {
+  return sameKey(key, await repeatOnce(key.deadline, (left) => ask("GET", "/receipt", key, left())));
+}
+function ask(method, path, key, milliseconds) {
+  return exchange({
+    method,
+    url: `${key.broker}/v1/keys/${key.keyId}${path}`,
+    headers: { authorization: `Bearer ${key.bearer}` },
+    status: 200,
+    shape: receiptAnswer,
+    limit: MAX_RECEIPT_BYTES,
+    timeoutMilliseconds: Math.min(milliseconds, TRY_MILLISECONDS2)
+  });
+}
+function sameKey(key, answer) {
+  return answer.kind === "ok" && answer.value.receipt.key_id !== key.keyId ? nonsense("receipt.key_id: expected the key that was asked for") : answer;
+}
+
 // src/action/printable.ts
 function printable2(text2, most2 = 600) {
   const line3 = text2.toWellFormed().replace(UNPRINTABLE, "\uFFFD").replace(/:(?=:)/g, ": ").replace(/##(?=\[)/g, "## ");
@@ -1552,31 +1671,34 @@ function printable2(text2, most2 = 600) {
 var UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 // src/action/explain.ts
-function explain(what, broker, failure) {
+function explain(act, broker, failure) {
+  const cannot = `Cannot ${act.what}:`;
   if (failure.kind === "unreachable")
-    return `Cannot ${what}: the broker at ${broker} did not answer (${failure.why}). Check the input broker, that the broker runs, and that this runner may reach it.`;
+    return `${cannot} the broker at ${broker} did not answer (${failure.why}). ${act.unanswered}`;
   if (failure.kind === "nonsense")
-    return `Cannot ${what}: ${broker} does not answer as a broker of Till does (${printable2(failure.why)}). Check the input broker, and what stands between this runner and the broker.`;
+    return `${cannot} ${broker} does not answer as a broker of Till does (${printable2(failure.why)}). ${act.strange}`;
   const { problem: problem2, status } = failure;
   if (problem2 === null)
-    return `Cannot ${what}: ${broker} answered with status ${status}, and not as a broker of Till does. Check the input broker, and what stands between this runner and the broker.`;
+    return `${cannot} ${broker} answered with status ${status}, and not as a broker of Till does. ${act.strange}`;
   const said = printable2(problem2.detail).replace(/^Cannot [^:]{1,40}: /, "").replace(/[.\s]+$/, "");
-  const remedy = REMEDIES[problem2.code];
-  return `Cannot ${what}: ${said} (${problem2.code}).${remedy === void 0 ? "" : ` ${remedy}`}`;
+  const remedy = act.refused[problem2.code] ?? act.otherwise;
+  return `${cannot} ${said} (${problem2.code}).${remedy === void 0 ? "" : ` ${remedy}`}`;
 }
-var REMEDIES = {
-  request_invalid: "Check the inputs of this step.",
-  token_invalid: "Check that the broker trusts the issuer of this server and that its public_url has the origin of the input broker.",
-  token_replayed: "Run the job again.",
-  policy_denied: "Ask the broker's operator for a policy that covers this job, or ask for less.",
-  already_minted: "One job has one budget under each policy: use the outputs of the step that minted first, or name another policy with the input policy.",
-  job_ended: "Run the job again.",
-  not_found: "Check the input broker: it is the public_url of the broker, with its path.",
-  limit_exceeded: "Wait until other jobs have ended, or ask the broker's operator to raise the policy's limits.",
-  storage_unavailable: "Nothing was minted. Run the job again, and tell the broker's operator.",
-  issuer_keys_unavailable: "Nothing was minted. Run the job again, and tell the broker's operator.",
-  credential_missing: "Tell the broker's operator to enrol it with `till credential set`."
+var BETWEEN = "Check the input broker, and what stands between this runner and the broker.";
+var FIND = {
+  what: "ask for the key again, to end it",
+  unanswered: "If that key may not live on, tell the broker's operator.",
+  strange: BETWEEN,
+  refused: {
+    already_minted: "The key that this job has or had is over, or was used, or is that of another step.",
+    job_ended: "The broker ends the keys of a job that is over."
+  },
+  otherwise: "If that key may not live on, tell the broker's operator."
 };
+function revoking(keyId2) {
+  const operator = `If it may not live on, the broker's operator ends it with \`till keys revoke ${keyId2}\`.`;
+  return { what: `revoke key ${keyId2}`, unanswered: operator, strange: operator, refused: {}, otherwise: operator };
+}
 
 // src/action/id-token.ts
 import { readFileSync as readFileSync2 } from "node:fs";
@@ -1585,11 +1707,16 @@ import { readFileSync as readFileSync2 } from "node:fs";
 function mask(secret) {
   if (secret !== "") setSecret(secret);
 }
+function maskKey(key) {
+  const bytes = Buffer.from(key);
+  const hex = bytes.toString("hex");
+  for (const form of [key, hex, hex.toUpperCase(), bytes.toString("base64url"), bytes.toString("base64")]) mask(form);
+}
 
 // src/action/id-token.ts
-var TRY_MILLISECONDS2 = 5e3;
+var TRY_MILLISECONDS3 = 5e3;
 var TRIES = 3;
-var tokenAnswer = object(
+var tokenAnswer = object2(
   { value: text(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/, "an ID token") },
   {},
   "ignore"
@@ -1608,7 +1735,7 @@ async function idToken(audience, deadline) {
   };
   let answer = { kind: "unreachable", why: "no time left" };
   for (let left = TRIES; left > 0; left--) {
-    const milliseconds = Math.min(TRY_MILLISECONDS2, Math.floor(deadline - performance.now()));
+    const milliseconds = Math.min(TRY_MILLISECONDS3, Math.floor(deadline - performance.now()));
     if (milliseconds <= 0) break;
     answer = await exchange({ ...question, timeoutMilliseconds: milliseconds });
     if (answer.kind === "ok") {
@@ -1636,6 +1763,99 @@ function isForksPullRequest() {
 function reason(answer) {
   if (answer.kind === "ok") return "no reason";
   return answer.kind === "refused" ? `status ${answer.status}` : answer.why;
+}
+
+// src/action/rfc3339.ts
+function rfc3339(instant2) {
+  return new Date(Math.floor(instant2) * 1e3).toISOString().replace(".000Z", "Z");
+}
+
+// src/action/state.ts
+var state = {
+  /** Before a mint is asked for, so that post can end a key whose answer never came: {@link Begun} as JSON. */
+  begun: "begun",
+  broker: "broker",
+  audience: "audience",
+  keyId: "key-id",
+  expiresAt: "expires-at",
+  files: "files"
+};
+
+// src/action/end-key.ts
+var REVOKE_MILLISECONDS = 1e4;
+var FIND_MILLISECONDS = 6e3;
+var RECEIPT_MILLISECONDS = 3e3;
+var LEEWAY_SECONDS = 60;
+async function endKey() {
+  const keyId2 = getState(state.keyId);
+  if (keyId2 === "" && getState(state.begun) === "") return null;
+  const deadline = performance.now() + REVOKE_MILLISECONDS;
+  const until = keyId2 === "" ? untilAtMost() : untilExpiry(keyId2);
+  try {
+    return keyId2 === "" ? await endUnknown(until, deadline) : await end({ keyId: keyId2, until, deadline, bearer: (by) => idToken(getState(state.audience), by) });
+  } catch (error2) {
+    const why = error2 instanceof StepError ? error2.message : `${printable2(String(error2))}.`;
+    return {
+      keyId: keyId2 || null,
+      account: null,
+      alive: `Cannot revoke ${keyId2 ? `key ${keyId2}` : A_KEY}. ${why}
+${until}`
+    };
+  }
+}
+var A_KEY = "the key that this step may have minted";
+async function end({ keyId: keyId2, until, deadline, bearer }) {
+  const broker = getState(state.broker);
+  const answer = await revoke({ broker, keyId: keyId2, bearer: await bearer(deadline), deadline });
+  const known2 = answer.kind === "ok" ? answer : await receiptOf({ broker, keyId: keyId2, bearer });
+  const account = known2?.kind === "ok" ? known2.value : null;
+  if (account !== null && account.receipt.ended_at !== null) return { keyId: keyId2, alive: null, account };
+  const why = answer.kind === "ok" ? `Cannot revoke key ${keyId2}: the broker agreed to, and its receipt shows the key alive.` : explain(revoking(keyId2), broker, answer);
+  return { keyId: keyId2, alive: `${why}
+${until}`, account };
+}
+async function receiptOf(key) {
+  const deadline = performance.now() + RECEIPT_MILLISECONDS;
+  try {
+    return await readReceipt({ ...key, bearer: await key.bearer(deadline), deadline });
+  } catch (error2) {
+    if (error2 instanceof StepError) return null;
+    throw error2;
+  }
+}
+async function endUnknown(until, deadline) {
+  const [broker, audience] = [getState(state.broker), getState(state.audience)];
+  const by = performance.now() + FIND_MILLISECONDS;
+  const { answer, leftOver } = await mint({
+    broker,
+    idToken: () => idToken(audience, by),
+    ...JSON.parse(getState(state.begun)),
+    deadline: by
+  });
+  const held = answer.kind === "ok" ? answer.value : leftOver;
+  if (typeof held === "string") {
+    const why = answer.kind === "ok" ? "" : explain(FIND, broker, answer);
+    return { keyId: null, account: null, alive: `${UNKNOWN} ${why}
+${until}` };
+  }
+  maskKey(held.key);
+  info(`${UNKNOWN} The same mint again gave key ${held.id}, in place of any before it.`);
+  return end({
+    keyId: held.id,
+    until: answer.kind === "ok" ? untilExpiry(held.id, answer.value.expires_at) : until,
+    deadline,
+    bearer: async () => held.key
+  });
+}
+var UNKNOWN = "Main began a mint and did not learn what became of it.";
+var OR_EARLIER = "or earlier if the broker learns that the job has ended.";
+function untilExpiry(keyId2, expiresAt = Number(getState(state.expiresAt))) {
+  return expiresAt > 0 ? `Key ${keyId2} dies by itself at ${rfc3339(expiresAt)}, ${OR_EARLIER}` : untilAtMost(`Key ${keyId2}`);
+}
+function untilAtMost(subject = "A key that was minted all the same") {
+  const { expires_in } = JSON.parse(getState(state.begun) || '{"request":{}}').request;
+  const when = expires_in === void 0 ? "when its time is over, which the policy sets (expires_in: 7 days at most)" : `at ${rfc3339(Date.now() / 1e3 + expires_in + LEEWAY_SECONDS)} at the latest`;
+  return `${subject} dies by itself ${when}, ${OR_EARLIER}`;
 }
 
 // src/action/variables.ts
@@ -1677,7 +1897,7 @@ function readReportInputs() {
 function reportInputs(problems) {
   return {
     summary: flag("summary", true, problems),
-    comment: words("comment", comments, problems)[0] ?? "auto",
+    comment: word("comment", comments, "auto", problems),
     failOn: words("fail-on", failOns, problems)
   };
 }
@@ -1694,13 +1914,21 @@ function flag(name2, otherwise, problems) {
 }
 function words(name2, allowed, problems) {
   const given = [...new Set(list2(name2))];
-  for (const word of given)
-    if (!allowed.includes(word))
-      problems.push(`Cannot read the input ${name2}: expected ${allowed.join(", ")}, got ${quoted(word)}.`);
-  return given.filter((word) => allowed.includes(word));
+  for (const word2 of given)
+    if (!allowed.includes(word2))
+      problems.push(`Cannot read the input ${name2}: expected ${allowed.join(", ")}, got ${quoted(word2)}.`);
+  return given.filter((word2) => allowed.includes(word2));
+}
+function word(name2, allowed, otherwise, problems) {
+  const [first = otherwise, ...more] = words(name2, allowed, problems);
+  if (more.length > 0)
+    problems.push(
+      `Cannot read the input ${name2}: expected one of ${allowed.join(", ")}, got ${quoted(getInput(name2))}.`
+    );
+  return first;
 }
 function list2(name2) {
-  return getInput(name2).split(/[\s,]+/).filter((word) => word !== "");
+  return getInput(name2).split(/[\s,]+/).filter((word2) => word2 !== "");
 }
 function quoted(text2) {
   return `"${printable2(text2, 100)}"`;
@@ -1718,61 +1946,37 @@ function pullRequestNumber() {
   }
 }
 
-// src/action/rfc3339.ts
-function rfc3339(instant2) {
-  return new Date(Math.floor(instant2) * 1e3).toISOString().replace(".000Z", "Z");
-}
-
-// src/action/state.ts
-var state = {
-  keyId: "key-id",
-  broker: "broker",
-  audience: "audience",
-  expiresAt: "expires-at",
-  files: "files"
-};
-
 // src/action/post.ts
-var REVOKE_MILLISECONDS = 1e4;
-var RECEIPT_MILLISECONDS = 3e3;
 var ALL_MILLISECONDS = 28e3;
 async function post() {
   const deadline = performance.now() + ALL_MILLISECONDS;
-  putFilesBack();
-  const keyId2 = getState(state.keyId);
-  if (keyId2 === "") return info("Nothing to revoke: this step minted no key.");
-  const ended = await endKey(keyId2);
-  if (typeof ended === "string")
-    warning(
-      `${ended}
-Key ${keyId2} dies by itself at ${rfc3339(Number(getState(state.expiresAt)))}, or earlier if the broker learns that the job has ended.`
-    );
-  const account = typeof ended === "string" ? null : ended;
+  const ending2 = await endKey();
+  if (ending2 === null) info("Nothing to revoke: this step minted no key.");
+  else await guarded("report what became of the key", () => report(ending2, deadline));
+  await guarded("put files back", putFilesBack);
+}
+async function report(ending2, deadline) {
+  const { keyId: keyId2, alive, account } = ending2;
+  if (alive !== null) warning(alive);
   const inputs = readReportInputs();
   if (account !== null) {
     info(printable2(`Key ${keyId2}: ${verdict(account.receipt)}.`));
-    const untold = await comment(inputs, account, deadline);
-    if (inputs.summary || untold !== null) await summarize(account, untold);
-  } else info(`Key ${keyId2}: unrevoked.`);
-  const failures = inputs.failOn.filter((word) => SHOWN[word](account?.receipt ?? null));
+    let untold = null;
+    await guarded("write the comment", async () => {
+      untold = await comment(inputs, account, deadline);
+    });
+    if (inputs.summary) await guarded("write the receipt to the job summary", () => summarize(account, untold));
+  } else if (keyId2 !== null) info(`Key ${keyId2}: unrevoked.`);
+  const failures = inputs.failOn.filter((word2) => SHOWN[word2](ending2));
   if (failures.length > 0)
-    setFailed(`The input fail-on asks for it: ${failures.map((word) => MEANING[word]).join("; ")}.`);
+    setFailed(`The input fail-on asks for it: ${failures.map((word2) => MEANING[word2]).join("; ")}.`);
 }
-async function endKey(keyId2) {
-  const broker = getState(state.broker);
-  const deadline = performance.now() + REVOKE_MILLISECONDS;
-  let bearer;
+async function guarded(what, act) {
   try {
-    bearer = await idToken(getState(state.audience), deadline);
+    await act();
   } catch (error2) {
-    if (error2 instanceof StepError) return `Cannot revoke key ${keyId2}. ${error2.message}`;
-    throw error2;
+    warning(error2 instanceof StepError ? error2.message : `Cannot ${what}: ${printable2(String(error2))}.`);
   }
-  const answer = await revoke({ broker, keyId: keyId2, bearer, deadline });
-  if (answer.kind === "ok") return answer.value;
-  const known2 = answer.kind === "unreachable" ? answer : await readReceipt({ broker, keyId: keyId2, bearer, deadline: performance.now() + RECEIPT_MILLISECONDS });
-  if (known2.kind === "ok" && known2.value.receipt.ended_at !== null) return known2.value;
-  return explain(`revoke key ${keyId2}`, broker, answer);
 }
 async function comment(inputs, { receipt: receipt2, comment_by }, deadline) {
   if (inputs.comment === "never" || inputs.comment === "auto" && comment_by === "broker") return null;
@@ -1799,20 +2003,19 @@ async function write3(token, number, receipt2, deadline) {
   }
 }
 async function summarize({ receipt: receipt2, jws }, note2) {
-  try {
-    const markdown = receiptMarkdown(receipt2, { jws });
-    await summary.addRaw(note2 === null ? markdown : `${markdown}
+  const markdown = receiptMarkdown(receipt2, { jws });
+  await summary.addRaw(note2 === null ? markdown : `${markdown}
 ${note2}
 `).write();
-  } catch (error2) {
-    warning(`Cannot write the receipt to the job summary: ${printable2(String(error2))}.`);
-  }
 }
 var SHOWN = {
-  refused: (receipt2) => receipt2 !== null && Object.values(receipt2.activations.refused).some((count3) => count3 > 0),
-  exhausted: (receipt2) => receipt2 !== null && receipt2.activations.used >= receipt2.activations.limit,
-  unrevoked: (receipt2) => receipt2 === null || receipt2.ended_at === null
+  refused: ({ account }) => Object.values(account?.receipt.activations.refused ?? {}).some((count3) => count3 > 0),
+  exhausted: ({ account }) => account !== null && isSpent(account.receipt),
+  unrevoked: ({ alive }) => alive !== null
 };
+function isSpent({ activations: { used, limit } }) {
+  return used >= limit;
+}
 var MEANING = {
   refused: "the broker refused requests (refused)",
   exhausted: "all activations are spent (exhausted)",
@@ -1829,11 +2032,7 @@ function putFilesBack() {
       warning(`Cannot put ${file.path} back: ${printable2(error2 instanceof Error ? error2.message : String(error2))}.`);
     }
 }
-try {
-  await post();
-} catch (error2) {
-  warning(error2 instanceof StepError ? error2.message : `Cannot finish the step: ${printable2(String(error2))}.`);
-}
+await guarded("finish the step", post);
 /*!
 Contains parts of @actions/core.
 
