@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { configured } from './folder.ts'
-import { runTill, startTill } from './run-till.ts'
+import { hasTerminals, runOnTerminal, runShell, runTill, startTill, THREE_STARTS } from './run-till.ts'
 
 const VALUE = 'gsk_0123456789abcdef'
 
@@ -45,4 +45,41 @@ test.each([
   const run = await runTill(['credential', 'set', name], { cwd: configured(), input })
   expect(run).toMatchObject({ status: 1, stdout: '' })
   expect(run.stderr).not.toContain(VALUE)
+})
+
+test('credential set waits for a pipe that is slower than its own start', async () => {
+  const set = await runShell(`(${THREE_STARTS}; echo ${VALUE}) | till credential set groq`, { cwd: configured() })
+  expect(set).toMatchObject({ status: 0, stderr: '', stdout: expect.stringContaining('is sealed') })
+})
+
+test.each([
+  ['a folder', 'till credential set groq < /', 'it is empty'],
+  ['what does not end', 'till credential set groq < /dev/zero', '65,536 bytes'],
+  ['nothing', 'till credential set groq <&-', 'it is empty'],
+])('credential set refuses %s as standard input in one sentence: status 1', async (_, line, why) => {
+  const set = await runShell(line, { cwd: configured() })
+  expect(set).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining(why) })
+  expect(set.stderr.trimEnd().split('\n')).toHaveLength(1)
+})
+
+describe.skipIf(!hasTerminals)('on a terminal (needs python3)', () => {
+  const set = (keys: string) =>
+    runOnTerminal(['credential', 'set', 'groq'], { cwd: configured(), cue: 'end with Ctrl-D', keys })
+
+  test('credential set takes what is pasted, and does not show it', async () => {
+    const { shown, ...rest } = await set(`${VALUE}\r\x04`)
+    expect(rest).toEqual({ status: 0, isAsBefore: true })
+    expect(shown).toContain('The credential of groq is sealed')
+    expect(shown).not.toContain(VALUE)
+  })
+
+  test('credential set takes back what is erased', async () => {
+    expect(await set(`wrong\x15${VALUE}ö\x7f\x7f\x04`)).toMatchObject({ status: 0 })
+  })
+
+  test('Ctrl-C ends credential set by SIGINT, with the terminal as it was', async () => {
+    const { shown, ...rest } = await set(`${VALUE}\x03`)
+    expect(rest).toEqual({ status: -2, isAsBefore: true })
+    expect(shown).not.toContain(VALUE)
+  })
 })

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { configured } from './folder.ts'
-import { runTill } from './run-till.ts'
+import { runShell, runTill, THREE_STARTS } from './run-till.ts'
 
 const CLAIMS = {
   iss: 'http://127.0.0.1:9',
@@ -63,6 +63,13 @@ test.each([
 test('an ID token is taken apart, and not verified', async () => {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
   expect((await policyTest(`${part({ alg: 'RS256' })}.${part(CLAIMS)}.c2ln`)).status).toBe(0)
+})
+
+test('claims are read from a pipe that is slower than the start of the command', async () => {
+  const cwd = configured()
+  writeFileSync(join(cwd, 'claims'), JSON.stringify(CLAIMS))
+  const run = await runShell(`(${THREE_STARTS}; cat claims) | till policy test --claims -`, { cwd })
+  expect(run).toMatchObject({ status: 0, stderr: '' })
 })
 
 test.each([

@@ -1,8 +1,10 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 
 const CLI = join(import.meta.dirname, '../../src/cli/till.ts')
+const COMMAND: readonly string[] = [process.execPath, '--disable-sigusr1', CLI]
 
 export interface Run {
   /** `null`: ended by a signal. */
@@ -38,7 +40,7 @@ export function startTill(
   args: readonly string[],
   { cwd, env }: RunOptions,
 ): Running & { readonly ended: Promise<Run> } {
-  const child = spawn(process.execPath, ['--disable-sigusr1', CLI, ...args], {
+  const child = spawn(COMMAND[0]!, [...COMMAND.slice(1), ...args], {
     cwd,
     env: { PATH: process.env['PATH'], ...env },
   })
@@ -63,4 +65,45 @@ export function startTill(
       return ended
     },
   }
+}
+
+/** For {@link runShell}: takes longer than a command needs to start, on whatever machine. */
+export const THREE_STARTS = 'for i in 1 2 3; do till check; done > /dev/null 2>&1'
+
+/** Runs a line of a shell in which `till` is the command; `null` for the status when the shell was ended by a signal. */
+export async function runShell(line: string, { cwd, env }: RunOptions): Promise<Run> {
+  const till = `till() { ${COMMAND.map((word) => `'${word}'`).join(' ')} "$@"; }`
+  const child = spawn('bash', ['--norc', '-c', `${till}; ${line}`], {
+    cwd,
+    env: { PATH: process.env['PATH'], ...env },
+    // Standard input that is a socket would be a remote shell to bash, which then reads files of the user's.
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const output = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text
+    })
+  const [status] = await once(child, 'close')
+  return { status, ...output }
+}
+
+export interface TerminalRun {
+  readonly shown: string
+  /** A signal's number as a negative one. */
+  readonly status: number
+  /** Whether the terminal was left as it was found, with echo. */
+  readonly isAsBefore: boolean
+}
+
+export const hasTerminals = spawnSync('python3', ['-c', 'import pty, termios']).status === 0
+
+/** Runs the command line on a terminal, and presses keys when it shows the cue. Needs python3, which has terminals. */
+export async function runOnTerminal(
+  args: readonly string[],
+  { cwd, cue, keys }: { readonly cwd: string; readonly cue: string; readonly keys: string },
+): Promise<TerminalRun> {
+  const script = join(import.meta.dirname, 'terminal.py')
+  const { stdout } = await promisify(execFile)('python3', [script, cue, keys, ...COMMAND, ...args], { cwd })
+  return JSON.parse(stdout)
 }

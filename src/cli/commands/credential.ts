@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { loadConfig } from '#cli/config-file.ts'
 import { Failure } from '#cli/failure.ts'
 import { operator } from '#cli/operator.ts'
+import { readStdin } from '#cli/read-stdin.ts'
 import { columns } from '#cli/text.ts'
 import { type Config, credentialFault } from '#config.ts'
 import { credentialRecord, storedCredential } from '#crypto/stored-credentials.ts'
@@ -38,8 +38,7 @@ async function seal(file: string, name: string, act: 'set' | 'rotate'): Promise<
     throw new Failure(
       `Cannot ${act} a credential: ${file} takes that of "${name}" from elsewhere. Write credential: stored.`,
     )
-  if (process.stdin.isTTY) process.stderr.write(`Paste the credential of ${name}, then end with Enter and Ctrl-D:\n`)
-  const value = readFileSync(0, 'utf8').replace(/\r?\n$/, '')
+  const value = (await readStdin(`the credential of ${name}`)).replace(/\r?\n$/, '')
   const fault = credentialFault(value)
   if (fault !== null) throw new Failure(`Cannot use this credential: ${fault}.`)
   await withRecords(config, async (records) => {

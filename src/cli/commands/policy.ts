@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
 import { checksText } from '#cli/checks-text.ts'
 import { explain } from '#cli/commands/policy-explain.ts'
 import { loadConfig } from '#cli/config-file.ts'
 import { Failure } from '#cli/failure.ts'
+import { readText } from '#cli/jwk-set.ts'
+import { readStdin } from '#cli/read-stdin.ts'
 import type { Config } from '#config.ts'
 import { type Ask, type CheckResult, decide, type Terms } from '#domain/decide.ts'
 import { type Claims, type Job, jobIdentity } from '#domain/job-identity.ts'
@@ -42,8 +43,8 @@ interface TestOptions {
   readonly json?: boolean
 }
 
-function test(config: Config, options: TestOptions): void {
-  const claims = readClaims(options.claims)
+async function test(config: Config, options: TestOptions): Promise<void> {
+  const claims = await readClaims(options.claims)
   const verdict = judge(config, claims, options)
   process.stdout.write(`${options.json ? JSON.stringify(verdict, null, 2) : verdictText(verdict)}\n`)
   if (verdict.decision === 'denied') process.exitCode = 1
@@ -122,13 +123,8 @@ function jobOf(config: Config, claims: Claims): Job {
 }
 
 /** Never shows what it cannot read: it may be a live token. */
-function readClaims(file: string): Claims {
-  let text: string
-  try {
-    text = readFileSync(file === '-' ? 0 : file, 'utf8').trim()
-  } catch (error) {
-    throw new Failure(`Cannot read the claims: ${file} (${(error as NodeJS.ErrnoException).code}).`)
-  }
+async function readClaims(file: string): Promise<Claims> {
+  const text = (file === '-' ? await readStdin('the claims') : readText(file)).trim()
   const payload = /^[\w-]+\.([\w-]+)\.[\w-]*$/.exec(text)?.[1]
   try {
     const claims: unknown = JSON.parse(payload === undefined ? text : Buffer.from(payload, 'base64url').toString())
