@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { configured } from './folder.ts'
-import { hasTerminals, runOnTerminal, runShell, runTill, startTill, THREE_STARTS } from './run-till.ts'
+import { hasTerminals, runOnTerminal, runShell, runTill, startTill, TWO_STARTS } from './run-till.ts'
 
 const VALUE = 'gsk_0123456789abcdef'
 
@@ -48,7 +48,7 @@ test.each([
 })
 
 test('credential set waits for a pipe that is slower than its own start', async () => {
-  const set = await runShell(`(${THREE_STARTS}; echo ${VALUE}) | till credential set groq`, { cwd: configured() })
+  const set = await runShell(`(${TWO_STARTS}; echo ${VALUE}) | till credential set groq`, { cwd: configured() })
   expect(set).toMatchObject({ status: 0, stderr: '', stdout: expect.stringContaining('is sealed') })
 })
 

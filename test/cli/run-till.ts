@@ -68,7 +68,7 @@ export function startTill(
 }
 
 /** For {@link runShell}: takes longer than a command needs to start, on whatever machine. */
-export const THREE_STARTS = 'for i in 1 2 3; do till check; done > /dev/null 2>&1'
+export const TWO_STARTS = 'for i in 1 2; do till check; done > /dev/null 2>&1'
 
 /** Runs a line of a shell in which `till` is the command; `null` for the status when the shell was ended by a signal. */
 export async function runShell(line: string, { cwd, env }: RunOptions): Promise<Run> {

@@ -1,6 +1,6 @@
-import { once } from 'node:events'
 import type { Command } from 'commander'
 import { Failure } from '#cli/failure.ts'
+import { writeOut } from '#cli/standard-output.ts'
 import { withLedger } from '#cli/with-ledger.ts'
 import { receiptSigner } from '#crypto/receipt-signer.ts'
 import { receiptOf } from '#domain/receipt.ts'
@@ -49,10 +49,9 @@ async function write(lines: AsyncIterable<Uint8Array>): Promise<void> {
   let waiting: Uint8Array[] = []
   let size = 0
   const flush = async () => {
-    const isTaken = process.stdout.write(Buffer.concat(waiting))
+    await writeOut(Buffer.concat(waiting))
     waiting = []
     size = 0
-    if (!isTaken) await once(process.stdout, 'drain')
   }
   for await (const line of lines) {
     waiting.push(line, NEWLINE)

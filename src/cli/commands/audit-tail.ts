@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { WrongUse } from '#cli/failure.ts'
+import { ReaderGone, watchReader, writeOut } from '#cli/standard-output.ts'
 import { columns, instant } from '#cli/text.ts'
 import { withLedger } from '#cli/with-ledger.ts'
 import type { AuditEvent } from '#domain/audit-event.ts'
@@ -15,12 +16,13 @@ interface TailOptions {
 const POLL = 500
 const PAGE = 1000
 
-/** Goes on until it is interrupted. */
+/** Goes on until it is interrupted, or its reader goes. */
 export async function auditTail({ lines, json }: TailOptions, command: Command): Promise<void> {
   if (!/^[0-9]{1,4}$/.test(lines)) throw new WrongUse('Cannot show that many: -n takes a number from 0 to 9999.')
   const stopping = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort())
-  process.stdout.once('error', () => stopping.abort())
+  const stopped = once(stopping.signal, 'abort')
+  const endWatch = watchReader(() => stopping.abort(new ReaderGone()))
 
   await withLedger(command, async ({ ledger }) => {
     // At least one is read, to know from where to go on.
@@ -28,15 +30,15 @@ export async function auditTail({ lines, json }: TailOptions, command: Command):
     let position = last.at(-1)?.position ?? 0
     let events = Number(lines) === 0 ? [] : last
     for (;;) {
-      for (const { text } of events)
-        if (!process.stdout.write(`${json ? text : line(JSON.parse(text) as AuditEvent)}\n`))
-          await Promise.race([once(process.stdout, 'drain'), once(stopping.signal, 'abort')])
+      const shown = events.map(({ text }) => `${json ? text : line(JSON.parse(text) as AuditEvent)}\n`)
+      if (shown.length > 0) await Promise.race([writeOut(shown.join('')), stopped])
       if (events.length < PAGE) await sleep(POLL, undefined, { signal: stopping.signal }).catch(() => {})
       if (stopping.signal.aborted) return
       events = await ledger.newEvents(position, PAGE)
       position = events.at(-1)?.position ?? position
     }
-  })
+  }).finally(endWatch)
+  if (stopping.signal.reason instanceof ReaderGone) throw stopping.signal.reason
 }
 
 /** Such as `2026-11-20 14:03:07Z  k_…  activation  POST /v1/responses gpt-5-mini, the 3rd`. */

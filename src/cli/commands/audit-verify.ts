@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { Failure } from '#cli/failure.ts'
 import { readJwkSet, readText, verifierOf } from '#cli/jwk-set.ts'
+import { writeOut } from '#cli/standard-output.ts'
 import { instant } from '#cli/text.ts'
 import { withLedger } from '#cli/with-ledger.ts'
 import { receiptSigner } from '#crypto/receipt-signer.ts'
@@ -21,9 +22,7 @@ export async function auditVerify(options: VerifyOptions, command: Command): Pro
   const start = performance.now()
   const report = await verify(options, command)
   const seconds = (performance.now() - start) / 1000
-  process.stdout.write(
-    options.json ? `${JSON.stringify({ ...report, seconds }, null, 2)}\n` : reportText(report, seconds),
-  )
+  await writeOut(options.json ? `${JSON.stringify({ ...report, seconds }, null, 2)}\n` : reportText(report, seconds))
   if (report.faults.length > 0) process.exitCode = 1
 }
 

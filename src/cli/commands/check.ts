@@ -1,18 +1,19 @@
 import { Command } from 'commander'
 import { isConfig, problemLines, readConfigFile } from '#cli/config-file.ts'
 import { Failure } from '#cli/failure.ts'
+import { writeOut } from '#cli/standard-output.ts'
 import { type Config, risks } from '#config.ts'
 
 /** `till check`: says everything that is wrong with the configuration at once, or that it is good. */
 export function checkCommand(): Command {
   return new Command('check')
     .description('validate the configuration, and say every problem with its line')
-    .action((_, command: Command) => {
+    .action(async (_, command: Command) => {
       const file: string = command.optsWithGlobals()['config']
       const config = readConfigFile(file)
       if (isConfig(config)) {
-        process.stdout.write(`${file} is good: ${summary(config)}.\n`)
-        for (const risk of risks(config)) process.stdout.write(`warning: ${risk}\n`)
+        await writeOut(`${file} is good: ${summary(config)}.\n`)
+        for (const risk of risks(config)) await writeOut(`warning: ${risk}\n`)
       } else
         throw new Failure([...problemLines(file, config), `${file} has ${count(config.length, 'problem')}.`].join('\n'))
     })

@@ -3,6 +3,7 @@ import { loadConfig } from '#cli/config-file.ts'
 import { Failure } from '#cli/failure.ts'
 import { operator } from '#cli/operator.ts'
 import { readStdin } from '#cli/read-stdin.ts'
+import { writeOut } from '#cli/standard-output.ts'
 import { columns } from '#cli/text.ts'
 import { type Config, credentialFault } from '#config.ts'
 import { credentialRecord, storedCredential } from '#crypto/stored-credentials.ts'
@@ -50,7 +51,7 @@ async function seal(file: string, name: string, act: 'set' | 'rotate'): Promise<
     const bytes = Buffer.from(value, 'latin1')
     await records.writeRecord(credentialRecord(provider), bytes, { fact, now: Date.now() / 1000 })
   })
-  process.stdout.write(
+  await writeOut(
     `The credential of ${name} is sealed, for ${provider.origin} only. A running broker uses it after SIGHUP.\n`,
   )
 }
@@ -69,7 +70,7 @@ async function list(file: string, isJson: boolean): Promise<void> {
   )
   const head = ['provider', 'credential', 'origin']
   const text = isJson ? JSON.stringify(rows, null, 2) : columns([head, ...rows.map((row) => Object.values(row))])
-  process.stdout.write(`${text}\n`)
+  await writeOut(`${text}\n`)
 }
 
 async function withRecords<T>(config: Config, use: (records: OpenLedger['records']) => Promise<T>): Promise<T> {

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { Failure } from '#cli/failure.ts'
+import { writeOut } from '#cli/standard-output.ts'
 import { presets } from '#domain/presets.ts'
 
 /** `till init`: writes a configuration that `till check` accepts once the credentials it names are there. */
@@ -24,7 +25,7 @@ interface InitOptions {
   readonly provider: readonly string[]
 }
 
-function init(file: string, options: InitOptions): void {
+async function init(file: string, options: InitOptions): Promise<void> {
   const folder = join(dirname(file), 'till-data')
   try {
     writeFileSync(file, configuration(options), { flag: 'wx', mode: 0o600 })
@@ -37,7 +38,7 @@ function init(file: string, options: InitOptions): void {
       throw new Failure(`Cannot write ${file}: it is there already. Remove it, or name another with --config.`)
     throw new Failure(`Cannot write ${file} (${code}).`)
   }
-  process.stdout.write(nextSteps(file, options))
+  await writeOut(nextSteps(file, options))
 }
 
 function nextSteps(file: string, { publicUrl, repositoryId, provider }: InitOptions): string {

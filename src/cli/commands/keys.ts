@@ -3,6 +3,7 @@ import { Failure } from '#cli/failure.ts'
 import { keyId } from '#cli/key-id.ts'
 import { operator } from '#cli/operator.ts'
 import { receiptText } from '#cli/receipt-text.ts'
+import { writeOut } from '#cli/standard-output.ts'
 import { columns, instant } from '#cli/text.ts'
 import { withLedger } from '#cli/with-ledger.ts'
 import { type EndReason, type Grant, isUnclosed, naturalEnd } from '#domain/grant.ts'
@@ -45,7 +46,7 @@ interface ListOptions extends JsonOption {
 
 function print(command: Command, act: (ledger: Ledger) => Promise<string>): Promise<void> {
   return withLedger(command, async ({ ledger }) => {
-    process.stdout.write(`${await act(ledger)}\n`)
+    await writeOut(`${await act(ledger)}\n`)
   })
 }
 

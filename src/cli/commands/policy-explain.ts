@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { checksText } from '#cli/checks-text.ts'
 import { Failure } from '#cli/failure.ts'
+import { writeOut } from '#cli/standard-output.ts'
 import { columns, instant } from '#cli/text.ts'
 import { withLedger } from '#cli/with-ledger.ts'
 import { type AuditEvent, BROKER_CHAIN } from '#domain/audit-event.ts'
@@ -16,7 +17,7 @@ export function explain(denyId: string, { json }: { readonly json?: boolean }, c
       throw new Failure(
         `Cannot explain ${denyId.slice(0, 40)}: this ledger has no refused mint with that id. \`till audit tail\` shows the last ones.`,
       )
-    process.stdout.write(json ? `${JSON.stringify(event, null, 2)}\n` : `${explanation(event)}\n`)
+    await writeOut(json ? `${JSON.stringify(event, null, 2)}\n` : `${explanation(event)}\n`)
   })
 }
 

@@ -5,6 +5,7 @@ import { loadConfig } from '#cli/config-file.ts'
 import { Failure } from '#cli/failure.ts'
 import { readText } from '#cli/jwk-set.ts'
 import { readStdin } from '#cli/read-stdin.ts'
+import { writeOut } from '#cli/standard-output.ts'
 import type { Config } from '#config.ts'
 import { type Ask, type CheckResult, decide, type Terms } from '#domain/decide.ts'
 import { type Claims, type Job, jobIdentity } from '#domain/job-identity.ts'
@@ -46,7 +47,7 @@ interface TestOptions {
 async function test(config: Config, options: TestOptions): Promise<void> {
   const claims = await readClaims(options.claims)
   const verdict = judge(config, claims, options)
-  process.stdout.write(`${options.json ? JSON.stringify(verdict, null, 2) : verdictText(verdict)}\n`)
+  await writeOut(`${options.json ? JSON.stringify(verdict, null, 2) : verdictText(verdict)}\n`)
   if (verdict.decision === 'denied') process.exitCode = 1
 }
 

@@ -3,6 +3,7 @@ import { isConfig, readConfigFile } from '#cli/config-file.ts'
 import { Failure, WrongUse } from '#cli/failure.ts'
 import { parseJwkSet, readJwkSet, readText, verifierOf } from '#cli/jwk-set.ts'
 import { receiptText } from '#cli/receipt-text.ts'
+import { writeOut } from '#cli/standard-output.ts'
 import { withLedger } from '#cli/with-ledger.ts'
 import { receiptSigner } from '#crypto/receipt-signer.ts'
 import { type ReceiptKeys, verifyJws } from '#crypto/verify-receipt.ts'
@@ -47,7 +48,7 @@ async function verify(file: string, options: VerifyOptions, command: Command): P
     )
   const lines = [`Signed by the broker (key ${read.kid}).`]
   if (options.audit !== undefined) lines.push(await againstAudit(receipt, options.audit, keys))
-  process.stdout.write(
+  await writeOut(
     options.json ? `${JSON.stringify(receipt, null, 2)}\n` : `${lines.join('\n')}\n${receiptText(receipt)}\n`,
   )
 }

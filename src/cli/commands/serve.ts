@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { summary } from '#cli/commands/check.ts'
 import { isConfig, loadConfig, problemLines, readConfigFile } from '#cli/config-file.ts'
+import { writeOut } from '#cli/standard-output.ts'
 import type { Address, Config } from '#config.ts'
 import type { Broker, Log } from '#serve.ts'
 
@@ -33,7 +34,8 @@ async function run(file: string, acceptClock: boolean): Promise<void> {
   reloadOnHangup(starting, file)
   const end = stopped(starting)
   const { broker, config } = await starting
-  process.stdout.write(`Till listens on ${shown(broker.address)}: ${summary(config)}.\n`)
+  // A broker whose line nobody reads serves all the same.
+  writeOut(`Till listens on ${shown(broker.address)}: ${summary(config)}.\n`).catch(() => {})
   await end
   // Nothing is left to wait for but connections that idle.
   process.exit(0)
