@@ -4,8 +4,8 @@ import type { Config } from '#config.ts'
 import { checkMasterKey, isSealed, masterKey, masterKeyPath } from '#crypto/master-key.ts'
 import { type Sealer, sealer } from '#crypto/seal.ts'
 import { type Records, sealedRecords } from '#crypto/sealed-records.ts'
-import { openPostgresLedger } from '#storage/postgres-ledger.ts'
-import { openSqliteLedger, type SharedWriter } from '#storage/sqlite-ledger.ts'
+import { isPostgresLedgerThere, openPostgresLedger } from '#storage/postgres-ledger.ts'
+import { isSqliteLedgerThere, openSqliteLedger, type SharedWriter } from '#storage/sqlite-ledger.ts'
 import { rethrowForOperator, StartError } from './start-error.ts'
 
 /** What a broker opens first, and what a command of the operator opens beside a running one or without. */
@@ -44,6 +44,25 @@ function refuseEmptied(path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.size !== 0 || !existsSync(masterKeyPath(path))) return
   throw new StartError(
     `Cannot open the ledger: ${path} is empty, and the master key beside it says that it was not, so that what was spent is lost. Put a backup back as docs/storage.md says; only who wants to begin anew removes both.`,
+  )
+}
+
+/**
+ * As {@link openLedger} where there is a ledger; makes none.
+ *
+ * @throws {StartError} with a sentence for the operator, when there is none too
+ */
+export async function openLedgerThatIsThere(config: Config): Promise<OpenLedger> {
+  const { storage } = config
+  if (
+    storage.kind === 'sqlite'
+      ? isSqliteLedgerThere(storage.path)
+      : await isPostgresLedgerThere(storage).catch(rethrowForOperator)
+  )
+    return openLedger(config)
+  const place = storage.kind === 'sqlite' ? `at ${storage.path}` : 'in the database that storage: names'
+  throw new StartError(
+    `Cannot open the ledger: there is none ${place}. Name the place of yours in storage:, or make a new one with \`till serve\`.`,
   )
 }
 

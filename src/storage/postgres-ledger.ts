@@ -13,7 +13,7 @@ import { transactionsNow, watchEndings } from './postgres/foreign-endings.ts'
 import { forgetKeys } from './postgres/forget-keys.ts'
 import { BARRIER, type GrantCall, type LaneCall } from './postgres/grant-calls.ts'
 import { openLane } from './postgres/lane.ts'
-import { migrate } from './postgres/migrate.ts'
+import { hasTables, migrate } from './postgres/migrate.ts'
 import { mint, refuseMint } from './postgres/mint.ts'
 import { eventsAfter, list, termsById, termsByKey, termsOfRefs } from './postgres/reads.ts'
 import { refDigest } from './postgres/ref-digest.ts'
@@ -257,4 +257,20 @@ export async function openPostgresLedger(options: {
 
 function decoded(terms: string | null): Grant | null {
   return terms === null ? null : decodeGrant(terms)
+}
+
+/**
+ * Whether a ledger was made in that database.
+ *
+ * @throws {StorageUnavailable} as {@link openPostgresLedger}
+ */
+export async function isPostgresLedgerThere(options: Parameters<typeof openPostgresLedger>[0]): Promise<boolean> {
+  const session = await openSession({ acceptAsynchronousStandbys: false, ...options })
+  try {
+    return await hasTables(session)
+  } catch (error) {
+    throw unavailableFrom(error)
+  } finally {
+    await session.end()
+  }
 }

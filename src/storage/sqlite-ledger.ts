@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { LRUCache } from 'lru-cache'
 import type { Ledger } from '#broker/ports.ts'
@@ -125,6 +126,15 @@ export async function openSqliteLedger(options: {
       reader.close()
       await committer.close()
     },
+  }
+}
+
+/** Whether a ledger was made there; a file without a byte is none. What cannot be looked at is for opening to tell. */
+export function isSqliteLedgerThere(path: string): boolean {
+  try {
+    return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0
+  } catch {
+    return true
   }
 }
 

@@ -18,9 +18,17 @@ test('credential set seals a value that the broker then has', async () => {
   expect((await broker.end('SIGTERM')).stderr).not.toContain('credential.missing')
 })
 
+/** As a broker leaves it that was started without a stored credential. */
+async function makeLedger(cwd: string): Promise<void> {
+  const broker = startTill(['serve'], { cwd, env: { OPENAI_API_KEY: 'sk-real' } })
+  await broker.until('Till listens on')
+  await broker.end('SIGTERM')
+}
+
 test('credential list says what is there, rotate replaces it, and who did it is on record', async () => {
   const cwd = configured()
   const till = async (input: string, ...args: string[]) => (await runTill(args, { cwd, input })).stdout
+  await makeLedger(cwd)
   expect((await runTill(['credential', 'rotate', 'groq'], { cwd, input: VALUE })).stderr).toContain('set groq')
   expect(await till('', 'credential', 'list')).toMatch(/^openai +in the configuration +https:.*\ngroq +missing /m)
   await till(VALUE, 'credential', 'set', 'groq')

@@ -42,7 +42,7 @@ async function seal(file: string, name: string, act: 'set' | 'rotate'): Promise<
   const value = (await readStdin(`the credential of ${name}`)).replace(/\r?\n$/, '')
   const fault = credentialFault(value)
   if (fault !== null) throw new Failure(`Cannot use this credential: ${fault}.`)
-  await withRecords(config, async (records) => {
+  await withRecords(config, act === 'set', async (records) => {
     if (act === 'rotate' && (await storedCredential(records, provider)) === null)
       throw new Failure(
         `Cannot rotate a credential: none of ${name} is sealed for ${provider.origin}. \`till credential set ${name}\` seals one.`,
@@ -58,7 +58,7 @@ async function seal(file: string, name: string, act: 'set' | 'rotate'): Promise<
 
 async function list(file: string, isJson: boolean): Promise<void> {
   const config = loadConfig(file, 'master_key')
-  const rows = await withRecords(config, (records) =>
+  const rows = await withRecords(config, false, (records) =>
     Promise.all(
       [...config.providers.values()].map(async (provider) => {
         const isStored = config.credentials.get(provider.name)?.kind === 'stored'
@@ -73,9 +73,14 @@ async function list(file: string, isJson: boolean): Promise<void> {
   await writeOut(`${text}\n`)
 }
 
-async function withRecords<T>(config: Config, use: (records: OpenLedger['records']) => Promise<T>): Promise<T> {
-  const { openLedger } = await import('#serve.ts')
-  const opened = await openLedger(config)
+/** @param mayBeNew whether a ledger is made where there is none: a credential can be sealed before the first start */
+async function withRecords<T>(
+  config: Config,
+  mayBeNew: boolean,
+  use: (records: OpenLedger['records']) => Promise<T>,
+): Promise<T> {
+  const { openLedger, openLedgerThatIsThere } = await import('#serve.ts')
+  const opened = await (mayBeNew ? openLedger(config) : openLedgerThatIsThere(config))
   try {
     return await use(opened.records)
   } finally {

@@ -19,8 +19,7 @@ export async function migrate(session: Session): Promise<void> {
     .sort()
   await session.script(`BEGIN; SELECT pg_advisory_xact_lock(${LOCK})`)
   try {
-    const [found] = await session.query(`SELECT to_regclass('till_migrations') IS NOT NULL AS is_there`)
-    const [state] = found?.['is_there']
+    const [state] = (await hasTables(session))
       ? await session.query('SELECT max(number) AS applied, max(works_since) AS works_since FROM till_migrations')
       : []
     const applied = Number(state?.['applied'] ?? 0)
@@ -34,6 +33,12 @@ export async function migrate(session: Session): Promise<void> {
     await session.query('ROLLBACK').catch(() => {})
     throw error instanceof StorageUnavailable ? error : migrationFault(error)
   }
+}
+
+/** Whether any migration was applied to the database. */
+export async function hasTables(session: Session): Promise<boolean> {
+  const [found] = await session.query(`SELECT to_regclass('till_migrations') IS NOT NULL AS is_there`)
+  return found?.['is_there'] === true
 }
 
 function migrationFault(cause: unknown): StorageUnavailable {
