@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
-import { configured } from './folder.ts'
+import { configured, edit } from './folder.ts'
 import { runTill } from './run-till.ts'
 
 test('till check warns of a policy without claims.iss where there are several issuers: ids are unique within one', async () => {
@@ -30,4 +30,13 @@ test('till check ends at what has no end: a device as the file of a secret, and 
   expect([secret.status, secret.stderr]).toEqual([1, expect.stringContaining('expected a regular file')])
   const whole = await runTill(['check', '--config', '/dev/zero'], { cwd })
   expect([whole.status, whole.stderr]).toEqual([1, expect.stringContaining('expected a regular file')])
+})
+
+test.each([
+  ['!!str 101', 0],
+  ['!mine "101"', 1],
+])("till check of %s: tags of YAML's core schema are read, others refused: status %i", async (id, status) => {
+  const cwd = configured()
+  edit(join(cwd, 'till.yaml'), 'repository_id: "101"', `repository_id: ${id}`)
+  expect(await runTill(['check'], { cwd, env: { OPENAI_API_KEY: 'sk-test' } })).toMatchObject({ status })
 })

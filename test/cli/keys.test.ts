@@ -59,6 +59,13 @@ test('keys list --unclosed shows the keys that their post step did not close, wi
   }
 })
 
+test('keys list --json tells instants in whole seconds', async () => {
+  await keys('revoke', (await till.mint()).id)
+  const rows: Record<string, number>[] = JSON.parse((await keys('list', '--all', '--json')).stdout)
+  const ended = rows.find(({ ended_at }) => ended_at !== null)!
+  for (const name of ['minted_at', 'expires_at', 'ended_at']) expect(ended[name], name).toBe(Math.floor(ended[name]!))
+})
+
 test('keys revoke of a key that has ended is harmless', async () => {
   const { id } = await till.mint()
   await keys('revoke', id)

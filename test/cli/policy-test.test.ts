@@ -60,6 +60,11 @@ test.each([
   expect((await policyTest(CLAIMS, ...options)).status).toBe(1)
 })
 
+test('--policy of a name that no policy has: status 1, and says which there are', async () => {
+  const run = await policyTest(CLAIMS, '--policy', 'nope')
+  expect(run).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining('"review", "docs"') })
+})
+
 test('an ID token is taken apart, and not verified', async () => {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
   expect((await policyTest(`${part({ alg: 'RS256' })}.${part(CLAIMS)}.c2ln`)).status).toBe(0)

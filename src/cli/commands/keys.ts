@@ -103,7 +103,7 @@ function keyRow({ grant, state }: GrantRow, at: number) {
     activations: { limit: grant.limit, used: state.used, remaining: Math.max(0, grant.limit - state.used) },
     minted_at: Math.floor(grant.mintedAt),
     expires_at: Math.floor(grant.expiresAt),
-    ended_at: ended?.at ?? null,
+    ended_at: ended ? Math.floor(ended.at) : null,
     end_reason: reason,
   }
 }

@@ -45,10 +45,17 @@ interface TestOptions {
 }
 
 async function test(config: Config, options: TestOptions): Promise<void> {
+  const { policy } = options
+  if (policy !== undefined && !config.policies.some(({ name }) => name === policy))
+    throw new Failure(`Cannot test this policy: ${config.file} has none of that name, but ${names(config)}.`)
   const claims = await readClaims(options.claims)
   const verdict = judge(config, claims, options)
   await writeOut(`${options.json ? JSON.stringify(verdict, null, 2) : verdictText(verdict)}\n`)
   if (verdict.decision === 'denied') process.exitCode = 1
+}
+
+function names({ policies }: Config): string {
+  return policies.map(({ name }) => `"${name}"`).join(', ')
 }
 
 interface Verdict {
