@@ -42,8 +42,10 @@ export type FaultKind =
   | 'truncated'
   /** What stands there is no event of this chain. */
   | 'unreadable'
-  /** The counter of the grant is not what its events add up to. */
+  /** The row of the grant is not what its events add up to: its counter, its budget, whether it has ended. */
   | 'miscounted'
+  /** By the rules it cannot have happened: an activation beyond the budget, or after the end; a second end. */
+  | 'impossible'
 
 /** What a chain came to. */
 export interface VerifiedChain {
@@ -53,6 +55,9 @@ export interface VerifiedChain {
   readonly head: ChainHead
   /** Activations that count: charged and not given back. */
   readonly used: number
+  /** The budget that it was minted with; `null` where nothing was minted. */
+  readonly limit: number | null
+  readonly hasEnded: boolean
   readonly fault: ChainFault | null
 }
 
@@ -70,6 +75,8 @@ export function chainVerifier(
 ): { add(bytes: Uint8Array, recordedHash: string | null): void; end(): VerifiedChain } {
   let events = 0
   let used = 0
+  let limit: number | null = null
+  let hasEnded = false
   let head: ChainHead = { chain, seq: 0, hash: FIRST_PREV }
   let nextWitness = 0
   let fault: ChainFault | null = null
@@ -100,9 +107,30 @@ export function chainVerifier(
     for (let witness = witnesses[nextWitness]; witness?.seq === seq; witness = witnesses[++nextWitness])
       if (witness.hash !== hash)
         return faulty('changed', seq, `hash ${witness.hash}, says ${witness.by}`, `hash ${hash}`)
-    if (event.type === 'activation') used++
-    if (event.type === 'activation.given_back') used--
     head = { chain, seq, hash }
+    return count(event)
+  }
+
+  /** Keeps to the rules by which events come about. */
+  function count(event: AuditEvent): ChainFault | null {
+    switch (event.type) {
+      case 'key.minted':
+        limit = event.limit
+        break
+      case 'activation':
+        if (hasEnded) return faulty('impossible', event.seq, 'no activation after the end of the key', 'one')
+        used++
+        if (limit !== null && used > limit)
+          return faulty('impossible', event.seq, `at most ${limit} activations in use, the budget`, String(used))
+        break
+      case 'activation.given_back':
+        used--
+        break
+      case 'key.ended':
+        if (hasEnded) return faulty('impossible', event.seq, 'one end of the key', 'a second one')
+        hasEnded = true
+        break
+    }
     return null
   }
 
@@ -117,7 +145,7 @@ export function chainVerifier(
       const last = witnesses.at(-1)
       if (last && last.seq > head.seq)
         fault ??= faulty('truncated', head.seq + 1, `at least ${counted(last.seq)}, says ${last.by}`, counted(head.seq))
-      return { events, unwitnessed: Math.max(0, events - (last?.seq ?? 0)), head, used, fault }
+      return { events, unwitnessed: Math.max(0, events - (last?.seq ?? 0)), head, used, limit, hasEnded, fault }
     },
   }
 }

@@ -42,8 +42,8 @@ export interface Mismatch {
 export interface StoredEnd {
   readonly events: number
   readonly hash: string
-  /** The counter of activations; `null` for a chain without one. */
-  readonly used: number | null
+  /** What a grant's row says of it; `null` for a chain without one. */
+  readonly grant: { readonly used: number; readonly limit: number; readonly hasEnded: boolean } | null
 }
 
 /** What a trail came to. It holds if there is no fault. */
@@ -167,8 +167,15 @@ interface OpenChain {
 }
 
 /** The store's own word on a chain's end, against what is there. */
-function faultOfEnd({ head, used }: VerifiedChain, end: StoredEnd): ChainFault | null {
+function faultOfEnd({ head, used, limit, hasEnded }: VerifiedChain, end: StoredEnd): ChainFault | null {
   const { chain, seq } = head
+  const miscounted = (expected: string, found: string): ChainFault => ({
+    kind: 'miscounted',
+    chain,
+    seq,
+    expected,
+    found,
+  })
   if (end.events > seq)
     return { kind: 'truncated', chain, seq: seq + 1, expected: counted(end.events), found: counted(seq) }
   if (end.events < seq || end.hash !== head.hash)
@@ -179,13 +186,16 @@ function faultOfEnd({ head, used }: VerifiedChain, end: StoredEnd): ChainFault |
       expected: `the chain to end with event ${end.events}, hash ${end.hash}`,
       found: `event ${seq}, hash ${head.hash}`,
     }
-  if (end.used !== null && end.used !== used)
-    return {
-      kind: 'miscounted',
-      chain,
-      seq,
-      expected: `${used} activations in use, as its events add up to`,
-      found: `a counter of ${end.used}`,
-    }
+  const { grant } = end
+  if (!grant) return null
+  if (grant.used !== used)
+    return miscounted(`${used} activations in use, as its events add up to`, `a counter of ${grant.used}`)
+  if (limit !== null && grant.limit !== limit)
+    return miscounted(`a budget of ${limit}, as it was minted`, `one of ${grant.limit}`)
+  if (grant.hasEnded !== hasEnded)
+    return miscounted(
+      hasEnded ? 'a key that has ended' : 'a key that has not ended',
+      grant.hasEnded ? 'one that has' : 'one that has not',
+    )
   return null
 }

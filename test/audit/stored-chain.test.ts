@@ -146,6 +146,19 @@ test('a counter that was set back is found', async () => {
   expect(summary(report)).toEqual(stored.keys.map(({ id }) => `miscounted ${id} 7`))
 })
 
+test.each([
+  ['a budget that was raised', 'UPDATE grant_states SET budget = budget + 1'],
+  [
+    'an end that was taken back',
+    'UPDATE grant_states SET ended_at = NULL, end_reason = NULL WHERE ended_at IS NOT NULL',
+  ],
+  ['an end that nothing tells of', "UPDATE grant_states SET ended_at = 1, end_reason = 'idle' WHERE ended_at IS NULL"],
+])('%s is found', async (_, sql) => {
+  const { faults } = await after(sql)
+  expect(faults.length).toBeGreaterThan(0)
+  expect(new Set(faults.map(({ kind }) => kind))).toEqual(new Set(['miscounted']))
+})
+
 test('a chain that was written anew, with all hashes, is found by the checkpoint', async () => {
   const key = stored.keys[1].id
   const path = copy()

@@ -6,17 +6,20 @@ import { type AuditFact, eventText, FIRST_PREV } from '#domain/audit-event.ts'
 const sha256: Sha256 = (bytes) => hash('sha256', bytes, 'hex')
 const KEY = 'k_0123456789012345678901'
 
-function chain(length: number): string[] {
+const REFUSED: AuditFact = {
+  type: 'request.refused',
+  code: 'scope_denied',
+  provider: 'openai',
+  route: 'GET /ä',
+  model: null,
+  count: 1,
+}
+
+const chain = (length: number): string[] => linked(new Array(length).fill(REFUSED))
+
+function linked(facts: readonly AuditFact[]): string[] {
   let prev = FIRST_PREV
-  return Array.from({ length }, (_, i) => {
-    const fact: AuditFact = {
-      type: 'request.refused',
-      code: 'scope_denied',
-      provider: 'openai',
-      route: 'GET /ä',
-      model: null,
-      count: 1,
-    }
+  return facts.map((fact, i) => {
     const text = eventText({ ...fact, chain: KEY, seq: i + 1, at: 1_790_000_000.25, prev })
     prev = sha256(text)
     return text
@@ -44,9 +47,28 @@ test('a chain that nobody changed verifies, and tells how far witnesses cover it
     unwitnessed: 0,
     head: { chain: KEY, seq: 10, hash: end.hash },
     used: 0,
+    limit: null,
+    hasEnded: false,
     fault: null,
   })
   expect(verified(ten.map(bytes), [{ ...end, seq: 7, hash: sha256(ten[6]!) }]).unwitnessed).toBe(3)
+})
+
+const minted = { type: 'key.minted', limit: 2 } as AuditFact
+const activation = { type: 'activation' } as AuditFact
+const givenBack = { type: 'activation.given_back' } as AuditFact
+const ended = { type: 'key.ended', reason: 'expired' } as AuditFact
+
+test.each<[string, readonly AuditFact[], string | null]>([
+  ['the whole budget', [minted, activation, activation, ended], null],
+  ['one that was given back and used again', [minted, activation, activation, givenBack, activation], null],
+  ['one that is given back after the end', [minted, activation, ended, givenBack], null],
+  ['one beyond the budget', [minted, activation, activation, activation], 'impossible 4'],
+  ['one after the end', [minted, ended, activation], 'impossible 3'],
+  ['a second end', [minted, ended, ended], 'impossible 3'],
+])('a chain in which all is linked, with %s: %s', (_, facts, found) => {
+  const { fault } = verified(linked(facts).map(bytes))
+  expect(fault && `${fault.kind} ${fault.seq}`).toBe(found)
 })
 
 test('every single byte that is changed to any other is found, at its event or the next', () => {

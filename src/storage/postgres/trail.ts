@@ -115,10 +115,11 @@ async function* recordsOfChain(
 
 const CHAINS = `
   SELECT * FROM (
-    SELECT 0::bigint AS no, '${BROKER_CHAIN}' AS name, events, encode(head, 'hex') AS hash, NULL::bigint AS used
+    SELECT 0::bigint AS no, '${BROKER_CHAIN}' AS name, events, encode(head, 'hex') AS hash,
+        NULL::bigint AS used, NULL::bigint AS budget, NULL::float8 AS ended_at
       FROM broker_chain
     UNION ALL
-    SELECT no, id, events, encode(head, 'hex'), used FROM grants LEFT JOIN grant_states ON grant_no = no
+    SELECT no, id, events, encode(head, 'hex'), used, budget, ended_at FROM grants LEFT JOIN grant_states ON grant_no = no
   ) AS chains`
 
 async function* chainsOf(session: Session): AsyncGenerator<StoredChain> {
@@ -131,8 +132,11 @@ async function* chainsOf(session: Session): AsyncGenerator<StoredChain> {
 }
 
 function storedChain(row: Row): StoredChain {
-  const used = row['used'] === null ? null : Number(row['used'])
-  const end = row['hash'] === null ? null : { events: Number(row['events']), hash: String(row['hash']), used }
+  const grant =
+    row['used'] === null
+      ? null
+      : { used: Number(row['used']), limit: Number(row['budget']), hasEnded: row['ended_at'] !== null }
+  const end = row['hash'] === null ? null : { events: Number(row['events']), hash: String(row['hash']), grant }
   return { no: Number(row['no']), name: String(row['name']), end }
 }
 

@@ -134,8 +134,10 @@ function misplacedRow(key: Key, last: Key | null, before: number | null): Mismat
 function ending(sql: Sql, chain: number, last: Key | null): TrailRecord {
   const row =
     chain === 0
-      ? sql('SELECT events, lower(hex(head)) AS hash, last_event, NULL AS used FROM broker_chain').get()
-      : sql('SELECT events, lower(hex(head)) AS hash, last_event, used FROM grant_states WHERE grant_no = ?').get(chain)
+      ? sql('SELECT events, lower(hex(head)) AS hash, last_event FROM broker_chain').get()
+      : sql(
+          'SELECT events, lower(hex(head)) AS hash, last_event, used, budget, ended_at FROM grant_states WHERE grant_no = ?',
+        ).get(chain)
   if (!row) {
     const misplaced = { expected: 'a row that tells where the chain ends', found: 'none' }
     return { kind: 'end', end: null, misplaced }
@@ -144,7 +146,10 @@ function ending(sql: Sql, chain: number, last: Key | null): TrailRecord {
   const end: StoredEnd = {
     events: Number(row['events']),
     hash: String(row['hash']),
-    used: row['used'] === null ? null : Number(row['used']),
+    grant:
+      chain === 0
+        ? null
+        : { used: Number(row['used']), limit: Number(row['budget']), hasEnded: row['ended_at'] !== null },
   }
   const misplaced =
     at === (last?.no ?? null) ? null : { expected: `the chain to end at row ${at}`, found: `row ${last?.no ?? 'none'}` }
