@@ -216,6 +216,10 @@ test('rollback: a ledger that was put back behind the file is refused, with what
   const sentence = await rollback(old, checkpointSink({ kind: 'file', to }), stored.verify)
   expect(sentence).toContain('does not hold checkpoint 3')
   expect(sentence).toContain('till audit verify')
+  // It went on, as it was, and has made a checkpoint of that number.
+  await old.charge(stored.keys[1], aRequest(), T0 + 400)
+  expect((await makeCheckpoint({ ledger: old, signer }, T0 + 500))?.seq).toBe(3)
+  expect(await rollback(old, checkpointSink({ kind: 'file', to }), stored.verify)).toContain('another checkpoint 3')
 })
 
 test('rollback: a chain that ends before the last checkpoint of the same ledger is refused', async () => {
