@@ -310,6 +310,22 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
         },
       )
 
+      test("a key that takes the place of yesterday's counts on the new day in full", async () => {
+        const ask = { limits: { activationsPerDay: 15 }, idempotencyKey: 'k' }
+        const { job } = await minted(ledger, { ...ask, at: T0 + 86_399 })
+        await minted(ledger, { limits: ask.limits, at: T0 + 86_400 })
+        expect(await ledger.mint(mintEntry({ ...ask, job, at: T0 + 86_401 }))).toMatchObject({
+          limit: 'activations_per_day',
+        })
+        await minted(ledger, { ...ask, job, limit: 5, at: T0 + 86_402 })
+      })
+
+      test('runs of two issuers share no limit, whatever their ids', async () => {
+        const limits = { keysPerRun: 1 }
+        const { job } = await minted(ledger, { limits })
+        await minted(ledger, { limits, job: { ...job, issuer: 'https://ghes.example.com/_services/token' } })
+      })
+
       test('activations_per_day is of all runs, and of a day in UTC', async () => {
         const limits = { activationsPerDay: 10 }
         await minted(ledger, { limits, at: T0 + 86_399 })
