@@ -119,8 +119,7 @@ async function refuseOnRecord(
   refused: Refusal,
   check: Omit<CheckResult, 'passed'>,
 ): Promise<Refusal> {
-  const considered = [{ ...check, passed: false, found: recordable(check.found) }]
-  const recorded = await recordRefusal(broker, caller, refused.code, considered)
+  const recorded = await recordRefusal(broker, caller, refused.code, [{ ...check, passed: false }])
   return typeof recorded === 'string' ? refused : recorded
 }
 

@@ -67,7 +67,7 @@ export interface Ledger {
   mint(entry: MintEntry): Promise<MintOutcome>
   /** Records that a verified token got no key. It is counted, and consumed unless it may be sent again. */
   refuseMint(entry: MintRefusal): Promise<'recorded' | 'token_replayed' | 'limit_exceeded'>
-  /** The grant of the key with this SHA-256 digest, alive or ended. `null`: there never was one. */
+  /** The grant of the key with this SHA-256 digest, alive or ended. `null`: there never was one, or it was forgotten. */
   find(keyDigest: Uint8Array): Promise<Grant | null>
   findById(id: string): Promise<Grant | null>
   /**
@@ -89,9 +89,9 @@ export interface Ledger {
   giveBack(grant: Grant, requestId: string, reason: 'dns' | 'connect' | 'tls', now: NumericDate): Promise<void>
   /**
    * Adds a fact to a grant's chain with the next commit. Resolves once it is on disk; the data plane does not wait.
-   * Of equal `request.refused` facts (grant, code, provider, route) the first is written at once; those that follow within a second
-   * become one event with their count, and their promises resolve before it is written. `events` and `close` write it
-   * first, a crash loses it.
+   * Of equal `request.refused` facts (grant, code, provider, route) the first is written at once; those that follow
+   * within a second become one event with their count, and their promises resolve before it is written. `events` and
+   * `close` write it first, a crash loses it.
    */
   record(
     grant: Grant,
@@ -240,6 +240,7 @@ export interface MintEntry {
   readonly now: NumericDate
 }
 
+/** What an operator did, as it stands in the broker's chain; `now` is the clock of the machine where that was. */
 export interface OperatorAct {
   readonly fact: Extract<AuditFact, { type: 'operator.set_credential' | 'operator.rotate_credential' }>
   readonly now: NumericDate
