@@ -24110,6 +24110,7 @@ async function keepComment(kept) {
   let hasMade = false;
   let missed = 0;
   for (let look = 1; look <= kept.looks; look++) {
+    const since = performance.now();
     const found = await find(kept, memory.made);
     const body = kept.write(found.map((comment) => comment.body));
     if (body === null) return "nothing to say";
@@ -24123,7 +24124,7 @@ async function keepComment(kept) {
       memory.made = await make(kept, body);
     }
     for (const other of others) await remove(kept, other);
-    await kept.settle();
+    await kept.settle(performance.now() - since);
   }
   throw new NotKept("others wrote the comment at the same time, again and again");
 }
@@ -25020,7 +25021,7 @@ async function writeComment(task) {
       marker: COMMENT_MARKER,
       isOurs: (comment) => comment.author?.login === author,
       write: (bodies) => commentBody(bodies, mine, task.serverUrl),
-      settle: () => pause(SETTLE.least + Math.random() * SETTLE.more),
+      settle: (took) => pause(SETTLE.least + Math.random() * SETTLE.more + 2 * took),
       hesitate: true,
       looks: LOOKS
     });

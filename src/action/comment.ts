@@ -28,7 +28,10 @@ export interface CommentTask {
 const REQUEST_MILLISECONDS = 5_000
 /** How long to wait before asking once more. Milliseconds. */
 const RETRY_MILLISECONDS = 1_000
-/** How long to wait before looking whether what was written stands; the jobs of a matrix end together. Milliseconds. */
+/**
+ * How long to wait before looking whether what was written stands, besides twice what looking and writing took; the jobs
+ * of a matrix end together. Milliseconds.
+ */
 const SETTLE = { least: 800, more: 1_400 }
 /** GitHub takes 65,536. */
 const MOST_CHARACTERS = 60_000
@@ -57,7 +60,7 @@ export async function writeComment(task: CommentTask): Promise<string | null> {
       marker: COMMENT_MARKER,
       isOurs: (comment) => comment.author?.login === author,
       write: (bodies) => commentBody(bodies, mine, task.serverUrl),
-      settle: () => pause(SETTLE.least + Math.random() * SETTLE.more),
+      settle: (took) => pause(SETTLE.least + Math.random() * SETTLE.more + 2 * took),
       hesitate: true,
       looks: LOOKS,
     })

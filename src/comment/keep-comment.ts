@@ -19,8 +19,12 @@ export interface Kept {
    * is there stays as it is.
    */
   readonly write: (bodies: readonly string[]) => string | null
-  /** Waits until others that write at the same time have written, before looking whether what was written stands. */
-  readonly settle: () => Promise<void>
+  /**
+   * Waits until others that write at the same time have written, before looking whether what was written stands.
+   *
+   * @param took milliseconds from looking to having written: others are as slow, with what they have read before
+   */
+  readonly settle: (took: number) => Promise<void>
   /** Whether others may be about to make the comment too: then it waits before it makes one. */
   readonly hesitate: boolean
   /** How often it looks before it gives up. */
@@ -62,6 +66,7 @@ export async function keepComment(kept: Kept): Promise<KeptOutcome> {
   let hasMade = false
   let missed = 0
   for (let look = 1; look <= kept.looks; look++) {
+    const since = performance.now()
     const found = await find(kept, memory.made)
     const body = kept.write(found.map((comment) => comment.body))
     if (body === null) return 'nothing to say'
@@ -76,7 +81,7 @@ export async function keepComment(kept: Kept): Promise<KeptOutcome> {
       memory.made = await make(kept, body)
     }
     for (const other of others) await remove(kept, other)
-    await kept.settle()
+    await kept.settle(performance.now() - since)
   }
   throw new NotKept('others wrote the comment at the same time, again and again')
 }

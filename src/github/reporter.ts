@@ -132,7 +132,7 @@ export function reporter(options: ReporterOptions): Reporter {
       isOurs: ({ author }) => author?.login === login,
       write: (bodies) =>
         bodies.length > 0 || isWorthSaying(told) ? `${COMMENT_MARKER}\n${commentMarkdown(told, { serverUrl })}` : null,
-      settle: () => new Promise((settled) => setTimeout(settled, times.settle).unref()),
+      settle: (took) => new Promise((settled) => setTimeout(settled, times.settle + 2 * took).unref()),
       hesitate: false,
       looks: 5,
       memory,

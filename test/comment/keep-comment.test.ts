@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { keepComment, NotKept, Removed } from '#comment/keep-comment.ts'
 import type { Request } from '#comment/request.ts'
@@ -62,7 +63,7 @@ function pullRequest() {
       looks,
       ...others,
     })
-  return { comments, list, asked, add, keep, bodies: () => comments.map(({ body }) => body) }
+  return { request, comments, list, asked, add, keep, bodies: () => comments.map(({ body }) => body) }
 }
 
 test('the first makes it, the second adds to it, and who has nothing new leaves it', async () => {
@@ -117,6 +118,17 @@ test('line ends that GitHub changed are no change', async () => {
 })
 
 describe('writers at the same time', () => {
+  test('are waited for as long as it takes to look and to write, as the one that waits has seen', async () => {
+    const { request, keep } = pullRequest()
+    const took: number[] = []
+    await keep('a', {
+      request: (route, parameters) => sleep(40).then(() => request(route, parameters)),
+      settle: async (milliseconds) => void took.push(milliseconds),
+    })
+    expect(took).toHaveLength(1)
+    expect(took[0]).toBeGreaterThanOrEqual(75)
+  })
+
   test('who was overwritten writes again', async () => {
     const { comments, keep, bodies } = pullRequest()
     let overwrites = 2
