@@ -4,7 +4,6 @@ import type { Config } from '#config.ts'
 import { checkMasterKey, isSealed, masterKey, masterKeyPath } from '#crypto/master-key.ts'
 import { type Sealer, sealer } from '#crypto/seal.ts'
 import { type Records, sealedRecords } from '#crypto/sealed-records.ts'
-import { isPostgresLedgerThere, openPostgresLedger } from '#storage/postgres-ledger.ts'
 import { isSqliteLedgerThere, openSqliteLedger, type SharedWriter } from '#storage/sqlite-ledger.ts'
 import { rethrowForOperator, StartError } from './start-error.ts'
 
@@ -57,7 +56,7 @@ export async function openLedgerThatIsThere(config: Config): Promise<OpenLedger>
   if (
     storage.kind === 'sqlite'
       ? isSqliteLedgerThere(storage.path)
-      : await isPostgresLedgerThere(storage).catch(rethrowForOperator)
+      : await (await postgres()).isPostgresLedgerThere(storage).catch(rethrowForOperator)
   )
     return openLedger(config)
   const place = storage.kind === 'sqlite' ? `at ${storage.path}` : 'in the database that storage: names'
@@ -70,7 +69,15 @@ async function openStorage(
   storage: Config['storage'],
   theirs?: SharedWriter,
 ): Promise<Pick<OpenLedger, 'ledger' | 'writer'>> {
-  if (storage.kind === 'postgresql') return { ledger: await openPostgresLedger(storage), writer: null }
+  if (storage.kind === 'postgresql') {
+    const { openPostgresLedger } = await postgres()
+    return { ledger: await openPostgresLedger(storage), writer: null }
+  }
   const ledger = await openSqliteLedger({ path: storage.path, ...(theirs && { writer: theirs }) })
   return { ledger, writer: ledger.writer }
+}
+
+/** Loaded where it is used: a ledger on SQLite, and every command on one, opens without waiting for it. */
+function postgres() {
+  return import('#storage/postgres-ledger.ts')
 }
