@@ -335,6 +335,18 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
         await minted(ledger, { limits, at: T0 + 86_400 })
       })
 
+      test('what a key of the last instant of a day leaves unspent is returned to that day', async () => {
+        const limits = { activationsPerDay: 10 }
+        const midnight = T0 + 86_400
+        const entry = mintEntry({ limits, at: midnight - 1 })
+        // The last number before it: whoever rounds finds the next day.
+        const last = { ...entry.grant, mintedAt: midnight - 2.4e-7 }
+        expect(await ledger.mint({ ...entry, grant: last })).toMatchObject({ kind: 'minted' })
+        await minted(ledger, { limits, at: midnight })
+        await ledger.end(last, 'revoked_by_job', midnight)
+        expect(await ledger.mint(mintEntry({ limits, at: midnight }))).toMatchObject({ limit: 'activations_per_day' })
+      })
+
       test('a refusal by a limit consumes the token and grants nothing', async () => {
         const limits = { activationsPerRun: 5 }
         const entry = mintEntry({ limits, jti: 'spent' })

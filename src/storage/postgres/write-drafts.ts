@@ -93,7 +93,7 @@ const RETURN_UNSPENT = `
       FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS unspent (grant_no, keys, activations)
         JOIN grants ON no = grant_no
         CROSS JOIN LATERAL (VALUES (encode(run_digest, 'hex')),
-          (to_char(to_timestamp(minted_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD'))) AS spans (span)
+          (to_char(to_timestamp(floor(minted_at)) AT TIME ZONE 'UTC', 'YYYY-MM-DD'))) AS spans (span)
       GROUP BY policy, span
   ), locked AS MATERIALIZED (
     SELECT policy, span FROM allowances JOIN unspent USING (policy, span) ORDER BY policy, span FOR UPDATE OF allowances

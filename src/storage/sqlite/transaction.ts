@@ -155,6 +155,6 @@ function returnUnspent(sql: Sql, grant: StoredGrant, unspent: Unspent): void {
     `UPDATE allowances SET keys = keys - ?, activations = activations - ?
       FROM grants
       WHERE grants.no = ? AND allowances.policy = grants.policy
-        AND allowances.span IN (grants.run_digest, date(grants.minted_at, 'unixepoch'))`,
+        AND allowances.span IN (grants.run_digest, date(CAST(grants.minted_at AS INTEGER), 'unixepoch'))`,
   ).run(unspent.keys, unspent.activations, grant.no)
 }
