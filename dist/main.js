@@ -1465,7 +1465,7 @@ async function mintKey(inputs, deadline) {
     idToken(inputs.audience, deadline),
     discover(broker, DISCOVERY_MILLISECONDS)
   ]);
-  if (published.kind === "ok") check(published.value, inputs);
+  if (published.kind === "ok") refuseOtherBroker(published.value, inputs);
   const begun = { idempotencyKey: randomBytes2(24).toString("base64url"), request: inputs.request };
   saveState(state.broker, broker);
   saveState(state.audience, inputs.audience);
@@ -1483,7 +1483,7 @@ async function mintKey(inputs, deadline) {
   const more = leftOver === "unknown" ? " If the broker minted one all the same, post tries to end it." : "";
   throw new StepError(`${explain(MINT, broker, answer)}${more}`);
 }
-function check(published, { broker, audience: audience2 }) {
+function refuseOtherBroker(published, { broker, audience: audience2 }) {
   const { origin } = new URL(broker);
   const itsOrigin = URL.parse(published.mint_endpoint)?.origin ?? "";
   if (itsOrigin !== origin)

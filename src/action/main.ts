@@ -60,7 +60,7 @@ async function mintKey(inputs: Inputs, deadline: number): Promise<MintAnswer> {
     idToken(inputs.audience, deadline),
     discover(broker, DISCOVERY_MILLISECONDS),
   ])
-  if (published.kind === 'ok') check(published.value, inputs)
+  if (published.kind === 'ok') refuseOtherBroker(published.value, inputs)
   const begun: Begun = { idempotencyKey: randomBytes(24).toString('base64url'), request: inputs.request }
   // Before the broker is asked: the runner may end this process, or its disk be full, when the answer comes.
   saveState(state.broker, broker)
@@ -85,7 +85,7 @@ async function mintKey(inputs: Inputs, deadline: number): Promise<MintAnswer> {
  *
  * @throws {StepError}
  */
-function check(published: Discovery, { broker, audience }: Inputs): void {
+function refuseOtherBroker(published: Discovery, { broker, audience }: Inputs): void {
   const { origin } = new URL(broker)
   // The base URLs that it gives have the same origin.
   const itsOrigin = URL.parse(published.mint_endpoint)?.origin ?? ''
