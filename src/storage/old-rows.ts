@@ -10,14 +10,25 @@ export interface Forgettable {
   readonly key: string
   /** The column that says how old a row is. */
   readonly column: string
-  /** What a row's column is below when it may be forgotten. */
+  /** What a row's column is below when it may be forgotten, by {@link timeToForget}. */
   before(now: NumericDate): number
 }
 
+/** The end of the newest ID token that has verified; `NULL` while there was none. */
+export const NEWEST_TOKEN = 'SELECT max(expires_at) AS newest FROM used_tokens'
+
 /**
- * Ages are far beyond need, so that a clock which jumped forward for a while has not opened a door: an ID token is dead
- * 10 minutes after it was made.
+ * The time by which things are old enough to be forgotten: not later than an issuer has vouched for. A clock that jumped
+ * forward says that all is old, and what it had forgotten would be missed when it is set right: a job would get its
+ * budget once more. By such a clock no ID token verifies, so the newest one stays that of the time before.
+ *
+ * @param newest what {@link NEWEST_TOKEN} found
  */
+export function timeToForget(now: NumericDate, newest: unknown): NumericDate {
+  return Math.min(now, Number(newest ?? 0))
+}
+
+/** Ages are far beyond need: an ID token is dead 10 minutes after it was made. */
 export const forgettable: readonly Forgettable[] = [
   { table: 'used_tokens', key: 'digest', column: 'expires_at', before: (now) => now - DAY },
   {

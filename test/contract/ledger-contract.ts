@@ -161,6 +161,7 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
         expect(await ledger.mint(mintEntry({ job }))).toEqual({ kind: 'refused', code: 'job_ended' })
         await ledger.sweep(over + 86_400)
         expect(await ledger.mint(mintEntry({ job, policy: 'other' }))).toMatchObject({ code: 'job_ended' })
+        await minted(ledger, { at: over + 86_401 })
         await ledger.sweep(over + 86_401)
         expect(await ledger.mint(mintEntry({ job }))).toMatchObject({ kind: 'minted' })
       })
@@ -849,10 +850,32 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
         expect(await ledger.behindCheckpoint()).toBeNull()
       })
 
+      test('a clock that jumped forward has nothing forgotten that is missed once it is set right', async () => {
+        const limits = { keysPerRun: 1 }
+        const entry = mintEntry({ jti: 'used', limits })
+        const { job } = entry.grant
+        const { job: over } = mintEntry().grant
+        await ledger.mint(entry)
+        const other = await minted(ledger)
+        await ledger.endJob(over, T0)
+        const jumped = T0 + 400 * 86_400
+        expect(await ledger.sweep(jumped)).toBe(2)
+        await checkpoint(1)
+        await ledger.charge(other, aRequest(), jumped)
+        await checkpoint(2)
+        expect(await ledger.forgetKeys(jumped - 40 * 86_400, jumped)).toBe(0)
+
+        expect(await ledger.mint(mintEntry({ job }))).toMatchObject({ code: 'already_minted' })
+        expect(await ledger.mint(mintEntry({ jti: 'used' }))).toMatchObject({ code: 'token_replayed' })
+        expect(await ledger.mint(mintEntry({ job: over }))).toMatchObject({ code: 'job_ended' })
+        const another = mintEntry({ job: { ...job, checkRunId: '2' }, limits })
+        expect(await ledger.mint(another)).toMatchObject({ code: 'limit_exceeded' })
+      })
+
       test('a living key is not forgotten, however old', async () => {
         const { id } = await minted(ledger, { expiresIn: 604_800 })
         await checkpoint(1)
-        await minted(ledger)
+        await minted(ledger, { at: T0 + 604_000 })
         await checkpoint(2)
         expect(await ledger.forgetKeys(T0 + 604_000, T0 + 604_000)).toBe(0)
         expect(await ledger.findById(id)).not.toBeNull()

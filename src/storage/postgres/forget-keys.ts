@@ -1,5 +1,6 @@
 import type { NumericDate } from '#domain/numeric-date.ts'
 import { FORGET_EVENTS, FORGET_KEYS, forgottenFact } from '#storage/forgotten-keys.ts'
+import { NEWEST_TOKEN, timeToForget } from '#storage/old-rows.ts'
 import { appendToBroker } from './broker-chain.ts'
 import type { Statements } from './transact.ts'
 
@@ -9,7 +10,9 @@ export async function forgetKeys(
   endedBefore: NumericDate,
   now: NumericDate,
 ): Promise<{ readonly forgotten: number; readonly isDone: boolean }> {
-  const rows = await statements.query(OLD_KEYS, [endedBefore])
+  const [token] = await statements.query(NEWEST_TOKEN)
+  const ahead = now - timeToForget(now, token?.['newest'])
+  const rows = await statements.query(OLD_KEYS, [endedBefore - ahead])
   let events = 0
   const taken = rows.filter((row, index) => {
     events += Number(row['events'])

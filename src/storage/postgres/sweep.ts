@@ -1,5 +1,5 @@
 import type { NumericDate } from '#domain/numeric-date.ts'
-import { FORGET_ROWS, forgetSql, forgettable } from '#storage/old-rows.ts'
+import { FORGET_ROWS, forgetSql, forgettable, NEWEST_TOKEN, timeToForget } from '#storage/old-rows.ts'
 import { Draft } from './draft.ts'
 import { lockDueGrants } from './open-grants.ts'
 import type { Statements } from './transact.ts'
@@ -29,8 +29,10 @@ export async function sweep(
 
 /** @returns whether nothing is left that may be forgotten */
 export async function forgetOldRows(statements: Statements, now: NumericDate): Promise<boolean> {
+  const [token] = await statements.query(NEWEST_TOKEN)
+  const time = timeToForget(now, token?.['newest'])
   const forgotten = await Promise.all(
-    forgettable.map((one) => statements.query(`${forgetSql(one, '$1')} RETURNING 1`, [one.before(now)])),
+    forgettable.map((one) => statements.query(`${forgetSql(one, '$1')} RETURNING 1`, [one.before(time)])),
   )
   return forgotten.every((rows) => rows.length < FORGET_ROWS)
 }

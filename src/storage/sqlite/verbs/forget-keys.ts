@@ -1,5 +1,6 @@
 import type { NumericDate } from '#domain/numeric-date.ts'
 import { FORGET_EVENTS, FORGET_KEYS, forgottenFact } from '#storage/forgotten-keys.ts'
+import { NEWEST_TOKEN, timeToForget } from '#storage/old-rows.ts'
 import type { Transaction } from '#storage/sqlite/transaction.ts'
 
 /** Forgets a part of the keys that ended before, each with its whole chain. */
@@ -9,7 +10,8 @@ export function forgetKeys(
   now: NumericDate,
 ): { readonly forgotten: number; readonly isDone: boolean } {
   const { sql } = transaction
-  const rows = sql(OLD_KEYS).all(endedBefore)
+  const ahead = now - timeToForget(now, sql(NEWEST_TOKEN).get()?.['newest'])
+  const rows = sql(OLD_KEYS).all(endedBefore - ahead)
   let forgotten = 0
   let events = 0
   for (const row of rows) {

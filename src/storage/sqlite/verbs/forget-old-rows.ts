@@ -1,5 +1,5 @@
 import type { NumericDate } from '#domain/numeric-date.ts'
-import { FORGET_ROWS, forgetSql, forgettable } from '#storage/old-rows.ts'
+import { FORGET_ROWS, forgetSql, forgettable, NEWEST_TOKEN, timeToForget } from '#storage/old-rows.ts'
 import type { Transaction } from '#storage/sqlite/transaction.ts'
 
 /**
@@ -7,7 +7,8 @@ import type { Transaction } from '#storage/sqlite/transaction.ts'
  *
  * @returns whether nothing is left that may be forgotten
  */
-export function forgetOldRows(transaction: Transaction, now: NumericDate): boolean {
-  const forgotten = forgettable.map((one) => transaction.sql(forgetSql(one, '?')).run(one.before(now)).changes)
+export function forgetOldRows({ sql }: Transaction, now: NumericDate): boolean {
+  const time = timeToForget(now, sql(NEWEST_TOKEN).get()?.['newest'])
+  const forgotten = forgettable.map((one) => sql(forgetSql(one, '?')).run(one.before(time)).changes)
   return forgotten.every((rows) => rows < FORGET_ROWS)
 }
