@@ -62,3 +62,21 @@ test('a call does not wait for a session that never opens', async () => {
   await vi.advanceTimersByTimeAsync(10_000)
   await refused
 })
+
+test('closing waits for what is being asked and for whoever waits for a turn, and ends each session', async () => {
+  const ended = vi.fn(async () => {})
+  const sessions = sessionsOf(async () => ({ ...aSession(), end: ended }), 1)
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const long = sessions.use(() => promise)
+  const next = sessions.use(async () => 'used')
+  let isClosed = false
+  const closing = sessions.close().then(() => {
+    isClosed = true
+  })
+  await vi.advanceTimersByTimeAsync(1000)
+  expect(isClosed).toBe(false)
+  resolve()
+  await Promise.all([long, closing])
+  expect(await next).toBe('used')
+  expect(ended).toHaveBeenCalledTimes(1)
+})

@@ -12,6 +12,7 @@ const LONGEST_TURN = 10_000
 export interface Sessions {
   /** @throws {StorageUnavailable} when no session can be had, or none within 10 s; else what `work` throws */
   use<T>(work: (session: Session) => Promise<T>): Promise<T>
+  /** Resolves when every session has ended: what is being asked is answered first. */
   close(): Promise<void>
 }
 
@@ -25,6 +26,8 @@ interface Waiter {
 export function sessionsOf(open: () => Promise<Session>, most: number): Sessions {
   const idle: Session[] = []
   const waiters = new Set<Waiter>()
+  const turns = new Set<Promise<unknown>>()
+  const goodbyes: Promise<void>[] = []
   let count = 0
   let failures = 0
   let retryAt = 0
@@ -88,22 +91,33 @@ export function sessionsOf(open: () => Promise<Session>, most: number): Sessions
     if (session.isBroken) return
     const waiter = take(waiters.values().next().value)
     if (waiter) waiter.resolve(session)
-    else if (isClosed) void session.end()
+    else if (isClosed) goodbyes.push(session.end())
     else idle.push(session)
   }
 
+  async function takeTurn<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const session = await acquire()
+    try {
+      return await work(session)
+    } finally {
+      release(session)
+    }
+  }
+
   return {
-    async use(work) {
-      const session = await acquire()
-      try {
-        return await work(session)
-      } finally {
-        release(session)
-      }
+    use(work) {
+      const turn = takeTurn(work)
+      turns.add(turn)
+      const isOver = () => turns.delete(turn)
+      turn.then(isOver, isOver)
+      return turn
     },
     async close() {
       isClosed = true
-      await Promise.all(idle.splice(0).map((session) => session.end()))
+      for (const session of idle.splice(0)) release(session)
+      // Else the server would go on for who has left, with its locks.
+      await Promise.allSettled(turns)
+      await Promise.all(goodbyes)
     },
   }
 }
