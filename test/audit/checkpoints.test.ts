@@ -1,10 +1,19 @@
-import { appendFileSync, chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, expect, test } from 'vitest'
+import { promisify } from 'node:util'
+import { afterEach, expect, test, vi } from 'vitest'
 import { checkpointSink } from '#audit/checkpoint-sink.ts'
 import { startCheckpoints } from '#audit/checkpoints.ts'
 import { checkpointOf, makeCheckpoint } from '#audit/make-checkpoint.ts'
@@ -16,8 +25,12 @@ import { aRequest, T0 } from '#test/contract/mint-entry.ts'
 import { recordingLog } from '#test/support/recording-log.ts'
 import { type StoredTrail, storedTrail, tamper, verified } from './stored-trail.ts'
 
+/** Real time, though a test may fake it later. */
+const sleep = promisify(setTimeout)
 const open: (() => unknown)[] = []
 afterEach(async () => {
+  vi.useRealTimers()
+  vi.restoreAllMocks()
   for (const close of open.splice(0).reverse()) await close()
 })
 
@@ -39,19 +52,25 @@ async function charge({ ledger, keys }: StoredTrail): Promise<void> {
 
 const seqOf = (jws: string) => checkpointOf(jws)?.seq
 
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await sleep(5)
+async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await isTrue())) await sleep(5)
 }
 
-/** Takes what is sent to it; answers as it is told. */
-async function receiver(statuses: number[] = []) {
+/** From here on what waits in the broker waits for the test. */
+function standStill(): void {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
+}
+
+/** Takes what is sent to it; answers as it is told, `hang` for never. A redirect leads to `location`. */
+async function receiver(statuses: (number | 'hang')[] = [], location = '') {
   const got: { method: string; type: string; body: string }[] = []
   const server = createServer(async (request, response) => {
     let body = ''
     for await (const chunk of request) body += chunk
     const status = statuses.shift() ?? 204
+    if (status === 'hang') return
     if (status === 204) got.push({ method: request.method!, type: String(request.headers['content-type']), body })
-    response.writeHead(status).end()
+    response.writeHead(status, { location }).end()
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   open.push(() => new Promise((closed) => server.close(closed).closeAllConnections()))
@@ -147,11 +166,35 @@ test('webhook: the newest at the start, then each, as application/jose', async (
   expect(distinct(got)).toEqual([2, 3])
 })
 
+test('webhook: what it took is not sent again after a restart', async () => {
+  const stored = await trail()
+  const { url, got } = await receiver()
+  const target = { kind: 'webhook', to: url } as const
+  const checkpoints = start(stored, target)
+  const sent = async () => Buffer.from((await stored.ledger.readRecord(checkpoints.sink.record!)) ?? []).toString()
+  await until(async () => (await sent()) === '2')
+  await checkpoints.stop()
+  expect(await sent()).toBe('3')
+  const before = got.length
+  await start(stored, target).stop()
+  expect(got).toHaveLength(before)
+})
+
+test('webhook: a ledger that was put back behind what was sent sends its newest, then each', async () => {
+  const stored = await trail()
+  const { url, got } = await receiver()
+  const target = { kind: 'webhook', to: url } as const
+  await stored.ledger.writeRecord(checkpointSink(target).record!, Buffer.from('9'))
+  await start(stored, target).stop()
+  expect(distinct(got)).toEqual([2, 3])
+})
+
 test('put: the newest takes the place of the one before', async () => {
   const stored = await trail()
   const { url, got } = await receiver()
   await start(stored, { kind: 'put', to: url }).stop()
-  expect(got.map(({ method, body }) => [method, seqOf(body)]).at(-1)).toEqual(['PUT', 3])
+  expect(got[0]?.method).toBe('PUT')
+  expect(distinct(got)).toEqual([3])
 })
 
 test('a receiver that fails is tried again, nothing is lost, and its URL is not logged', async () => {
@@ -176,10 +219,98 @@ test('a receiver that cannot be reached stops neither the broker nor its end', a
   await open.pop()!()
   const checkpoints = start(stored, { kind: 'put', to: url })
   await until(() => checkpoints.lines.length === 1)
+  expect(JSON.parse(checkpoints.lines[0]!).fields.reason).toBe('ECONNREFUSED')
   await charge(stored)
   await checkpoints.stop()
   expect((await stored.ledger.checkpoints(2, 10)).map(({ seq }) => seq)).toEqual([3])
 })
+
+test('what cannot be shipped is tried again after 1 s, 2, 4, … up to 5 minutes, and from 1 s on after a success', async () => {
+  const stored = await trail()
+  const to = join(folder(), 'checkpoints.jws')
+  standStill()
+  mkdirSync(to)
+  const checkpoints = start(stored, { kind: 'file', to }, 86_400)
+  const waits = () => checkpoints.lines.map((line) => JSON.parse(line).fields.milliseconds / 1000)
+  const doubled = [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
+  for (const [tries, wait] of doubled.entries()) {
+    await until(() => checkpoints.lines.length === tries + 1)
+    if (tries === doubled.length - 1) rmSync(to, { recursive: true })
+    vi.advanceTimersByTime(wait * 1000)
+  }
+  await until(() => seqOf(checkpoints.sink.newest() ?? '') === 2)
+  rmSync(to)
+  mkdirSync(to)
+  await charge(stored)
+  vi.advanceTimersByTime(86_400_000)
+  await until(() => checkpoints.lines.length > doubled.length)
+  expect(waits()).toEqual([...doubled, 1])
+  await checkpoints.stop()
+})
+
+test('nothing is sent before a try has waited for its time, whatever is made meanwhile', async () => {
+  const stored = await trail()
+  const to = join(folder(), 'checkpoints.jws')
+  standStill()
+  mkdirSync(to)
+  const checkpoints = start(stored, { kind: 'file', to }, 0.3)
+  await until(() => checkpoints.lines.length === 1)
+  rmSync(to, { recursive: true })
+  // When the second is made, the first could have been sent.
+  for (const made of [3, 4]) {
+    await charge(stored)
+    vi.advanceTimersByTime(300)
+    await until(async () => (await stored.ledger.checkpoints(made - 1, 1)).length === 1)
+  }
+  expect(checkpoints.sink.newest()).toBeNull()
+  vi.advanceTimersByTime(400)
+  await until(() => seqOf(checkpoints.sink.newest() ?? '') === 4)
+  await checkpoints.stop()
+})
+
+test('after the end nothing is tried any more', async () => {
+  const stored = await trail()
+  standStill()
+  const checkpoints = start(stored, { kind: 'file', to: folder() })
+  await until(() => checkpoints.lines.length === 1)
+  await checkpoints.stop()
+  expect(checkpoints.lines).toHaveLength(2)
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+test('a redirect is not followed', async () => {
+  const stored = await trail()
+  const { url: elsewhere, got } = await receiver()
+  const { url } = await receiver([307, 307], elsewhere)
+  const checkpoints = start(stored, { kind: 'put', to: url })
+  await until(() => checkpoints.lines.length === 1)
+  expect(JSON.parse(checkpoints.lines[0]!).fields.reason).toBe('it answered 307')
+  await checkpoints.stop()
+  expect(got).toEqual([])
+})
+
+test('a receiver that does not answer is given up, and the end of the broker waits for less', async () => {
+  const { timeout } = AbortSignal
+  vi.spyOn(AbortSignal, 'timeout').mockImplementation((milliseconds) => timeout.call(AbortSignal, milliseconds / 100))
+  const stored = await trail()
+  const { url } = await receiver(['hang', 'hang'])
+  const checkpoints = start(stored, { kind: 'put', to: url })
+  await until(() => checkpoints.lines.length === 1)
+  expect(JSON.parse(checkpoints.lines[0]!).fields.reason).toBe('TimeoutError')
+  await checkpoints.stop()
+  // A try that waited for as long as the first would be in the log.
+  expect(checkpoints.lines).toHaveLength(1)
+}, 5000)
+
+test('the end of the broker cuts off a try that hangs, and tries once more', async () => {
+  const stored = await trail()
+  const statuses: 'hang'[] = ['hang']
+  const { url, got } = await receiver(statuses)
+  const checkpoints = start(stored, { kind: 'put', to: url })
+  await until(() => statuses.length === 0)
+  await checkpoints.stop()
+  expect(got.map(({ body }) => seqOf(body))).toEqual([3])
+}, 5000)
 
 test('checkpoints are made at the interval', async () => {
   const stored = await trail()
