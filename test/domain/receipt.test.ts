@@ -14,10 +14,10 @@ const minted: AuditFact = {
   scope: { routes: ['POST /v1/responses'], models: null },
 }
 
-const activation = (n: number, part: { route?: string; model?: string | null } = {}): AuditFact => ({
+const activation = (n: number, part: { provider?: string; route?: string; model?: string | null } = {}): AuditFact => ({
   type: 'activation',
   request_id: `r${n}`,
-  provider: 'openai',
+  provider: part.provider ?? 'openai',
   route: part.route ?? 'POST /v1/responses',
   model: part.model ?? null,
   used: n,
@@ -101,6 +101,18 @@ describe('a receipt', () => {
     expect(receipt.models).toEqual({ 'gpt-5-mini': 1 })
   })
 
+  test('does not have a route whose activations were all given back', () => {
+    expect(receiptFor(minted, activation(1), givenBack(1)).routes).toEqual([])
+  })
+
+  test('has a route of two providers twice', () => {
+    const { routes } = receiptFor(minted, activation(1), activation(2, { provider: 'groq' }))
+    expect(routes.map(({ provider, activations }) => [provider, activations])).toEqual([
+      ['openai', 1],
+      ['groq', 1],
+    ])
+  })
+
   test('adds refusals up by code', () => {
     const { activations } = receiptFor(
       minted,
@@ -129,6 +141,10 @@ describe('a receipt', () => {
       input_tokens: 15,
       output_tokens: null,
     })
+    expect(receiptFor(minted, finished(1, null, 10), finished(2), finished(3, null, 5)).usage).toEqual({
+      input_tokens: null,
+      output_tokens: 15,
+    })
   })
 
   test('tells when and how the key ended', () => {
@@ -150,11 +166,12 @@ describe('a receipt', () => {
     ])
   })
 
-  test('has at most 200 models, and counts the rest together', () => {
+  test('has at most 200 models, and counts the rest together, less what was given back', () => {
     const { models } = receiptFor(
       minted,
-      ...Array.from({ length: 250 }, (_, n) => activation(n, { model: `m${n}` })),
-      activation(1, { model: 'm0' }),
+      ...Array.from({ length: 251 }, (_, n) => activation(n, { model: `m${n}` })),
+      activation(251, { model: 'm0' }),
+      givenBack(250),
     )
     expect(Object.keys(models)).toHaveLength(MOST_MODELS + 1)
     expect(models).toMatchObject({ m0: 2, '*': 50 })
