@@ -22,9 +22,11 @@ test('the first of its kind is written at once, further ones are counted', () =>
   expect(counter.isOpen).toBe(false)
 })
 
-test('another code is another kind', () => {
+test('another code is another kind, and so is another provider', () => {
   const counter = refusalCounter<string>()
   expect(counter.add([refused('a'), refused('a', 'GET /a', 'key_expired')], 0)).toHaveLength(2)
+  const { fact, ...one } = refused('a')
+  expect(counter.add([{ ...one, fact: { ...fact, provider: 'groq' } }], 0)).toHaveLength(1)
 })
 
 test('what is counted of one chain can be taken before its time', () => {
@@ -41,11 +43,26 @@ test('beyond 16 kinds the rest of a grant is counted under one route', () => {
   expect(shown(counter.take('all'))).toEqual(['a scope_denied * 83'])
 })
 
+test('… without a model, and those of before are still counted under their own', () => {
+  const counter = refusalCounter<string>()
+  const named = (route: string) => ({ ...refused('a'), fact: { ...refused('a', route).fact, model: route } })
+  const now = counter.add([...Array.from({ length: 17 }, (_, i) => named(`GET /${i}`)), named('GET /0')], 0)
+  expect(now.at(-1)?.fact).toMatchObject({ route: '*', model: null })
+  expect(shown(counter.take('all'))).toEqual(['a scope_denied GET /0 1'])
+})
+
 test('what was taken and not written is counted again, with what came meanwhile', () => {
   const counter = refusalCounter<string>()
-  counter.add([refused('a'), refused('a')], 0)
+  counter.add([refused('a'), refused('a'), refused('a')], 0)
   const taken = counter.take('all')
   counter.add([refused('a'), refused('a')], 10)
   counter.putBack(taken)
-  expect(shown(counter.take('all'))).toEqual(['a scope_denied GET /a 2'])
+  expect(shown(counter.take('all'))).toEqual(['a scope_denied GET /a 3'])
+})
+
+test('… and is due at once when nothing came', () => {
+  const counter = refusalCounter<string>()
+  counter.add([refused('a'), refused('a')], 0)
+  counter.putBack(counter.take('all'))
+  expect(shown(counter.take({ monotonic: 0 }))).toEqual(['a scope_denied GET /a 1'])
 })
