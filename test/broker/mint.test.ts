@@ -167,7 +167,11 @@ test('credential_missing mints nothing, is on record and leaves the ID token unu
   const job = caller()
   expect(await code(job)).toBe('credential_missing')
   expect(await brokerEvents()).toMatchObject([
-    { type: 'mint.refused', code: 'credential_missing', considered: [{ policy: 'review', check: 'credential' }] },
+    {
+      type: 'mint.refused',
+      code: 'credential_missing',
+      considered: [{ policy: 'review', check: 'credential', passed: false }],
+    },
   ])
   world.held.set('openai', 'sk-openai')
   expect(await code(job)).toBe('minted')

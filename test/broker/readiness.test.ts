@@ -37,6 +37,15 @@ test('one write to the disk answers for a second, whoever asks how often', async
   expect(writes).toBe(1)
 })
 
+test('a clock that was set back does not keep an answer for longer', async () => {
+  let writes = 0
+  const part = unready({ ...world.ledger, check: async () => void writes++ })
+  await part()
+  world.now -= 3600
+  await part()
+  expect(writes).toBe(2)
+})
+
 test('one issuer without keys leaves the broker ready for the jobs of the other', async () => {
   broken = ['https://ghes.test']
   expect(await unready()()).toBeNull()
