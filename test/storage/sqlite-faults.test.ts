@@ -208,6 +208,23 @@ test('a file that is damaged later breaks the ledger at the first call that read
   store.database.close()
 })
 
+test('… also when a call before it cannot be written, and then nothing of the batch is tried any more', async () => {
+  const ledger = await openSqliteLedger({ path })
+  const grant = await minted(ledger)
+  await ledger.close()
+  const store = openStore(openDatabase(path, 0))
+  damage()
+  const charge = ['charge', grant.id, aRequest(), T0] as const
+  const { answer } = runBatch(store, [['writeRecord', 'a', undefined as never], charge, ['probe']])
+  expect(answer.failures).toEqual([
+    [0, expect.stringContaining('cannot be bound')],
+    [1, 'SQLITE_CORRUPT'],
+    [2, 'SQLITE_CORRUPT'],
+  ])
+  expect(answer.broken).toBe('SQLITE_CORRUPT')
+  store.database.close()
+})
+
 test('when the thread dies, what waits and what comes is refused', async () => {
   const started = vi.spyOn(Worker.prototype, 'once')
   const ledger = await openSqliteLedger({ path, busyTimeout: 500 })
