@@ -35,10 +35,17 @@ async function brokerEvents() {
 }
 
 test('a job gets a key with the terms of the policy that matches it', async () => {
+  world.policies = [policy({ limits: { ...policy().limits, concurrentRequests: 3 } })]
   const { key, grant, unit } = await minted()
   expect(isKey(key)).toBe(true)
   expect(grant.id).toMatch(KEY_ID)
-  expect(grant).toMatchObject({ policy: 'review', limit: 25, mintedAt: 1_795_186_800.25, expiresAt: 1_795_190_400.25 })
+  expect(grant).toMatchObject({
+    policy: 'review',
+    limit: 25,
+    concurrentRequests: 3,
+    mintedAt: 1_795_186_800.25,
+    expiresAt: 1_795_190_400.25,
+  })
   expect(unit).toBe('job')
   expect(await world.ledger.find(world.digest(key))).toEqual(grant)
 })
@@ -126,14 +133,23 @@ test('another idempotency key does not repeat a mint', async () => {
   expect(await code(caller(), ask, 'other-idempotency-key')).toBe('already_minted')
 })
 
+function denyId(outcome: object): string | undefined {
+  return /till policy explain (d_[0-9A-Za-z]+)/.exec((outcome as { sentence: string }).sentence)?.[1]
+}
+
+test('what the ledger refuses is recorded under the id that its sentence names', async () => {
+  await minted()
+  const outcome = await mint(world, caller(), ask, null)
+  expect(await brokerEvents()).toMatchObject([{ code: 'already_minted', deny_id: denyId(outcome) }])
+})
+
 test('policy_denied is recorded under the id that its sentence names, with what was considered', async () => {
   const outcome = await mint(world, caller({ event_name: 'issue_comment' }), ask, null)
   expect(outcome).toMatchObject({ kind: 'refused', code: 'policy_denied' })
-  const denyId = /till policy explain (d_[0-9A-Za-z]+)/.exec((outcome as { sentence: string }).sentence)?.[1]
   const [event] = await brokerEvents()
   expect(event).toMatchObject({
     type: 'mint.refused',
-    deny_id: denyId,
+    deny_id: denyId(outcome),
     code: 'policy_denied',
     job: { repository_id: '101', event_name: 'issue_comment' },
     considered: [
@@ -155,6 +171,23 @@ test('of policies that are about other repositories it is recorded only that the
     'review providers',
     'theirs repository_id',
   ])
+})
+
+test('of many policies 200 checks are recorded, those about the repository first', async () => {
+  const theirs = Array.from({ length: 250 }, (_, i) => policy({ name: `theirs-${i}`, repositoryIds: ['202'] }))
+  world.policies = [...theirs, policy()]
+  await mint(world, caller({ event_name: 'issue_comment' }), ask, null)
+  const [event] = await brokerEvents()
+  const considered = event?.type === 'mint.refused' ? event.considered : []
+  expect(considered).toHaveLength(200)
+  expect(considered[0]).toMatchObject({ policy: 'review' })
+})
+
+test('of a claim no key is recorded, and nothing that moves a terminal', async () => {
+  const { key } = await minted()
+  await mint(world, caller({ event_name: `a\n${key}` }), ask, null)
+  const found = 'a\ufffd[key]'
+  expect(await brokerEvents()).toMatchObject([{ considered: [{}, { check: 'event_name', found }, {}] }])
 })
 
 test('an outsider is told neither policies nor what they want (CVE-2026-105770 of octo-sts)', async () => {
@@ -200,6 +233,8 @@ test('limit_exceeded: 60 verified tokens a minute and repository, denied ones am
   expect(new Set(await Promise.all([...denied, ...allowed]))).toEqual(new Set(['policy_denied', 'minted']))
   const outcome = await mint(world, caller({ check_run_id: '61' }), ask, null)
   expect(outcome).toMatchObject({ code: 'limit_exceeded', retryAfter: 60 })
+  // Of the flood it is not each that is on record.
+  expect(denyId(outcome)).toBeUndefined()
   expect(await code(caller({ event_name: 'issue_comment' }))).toBe('limit_exceeded')
   expect(await code(caller({ repository_id: '102' }))).toBe('policy_denied')
 })

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Ledger, MintEntry, MintRefusal } from '#broker/ports.ts'
 import { type AuditEvent, type AuditFact, jobRecord } from '#domain/audit-event.ts'
 import { trailVerifier } from '#domain/audit-trail.ts'
-import type { Ending } from '#domain/grant.ts'
+import type { Ending, Grant } from '#domain/grant.ts'
 import { aRequest, type MintOptions, mintEntry, minted, T0 } from './mint-entry.ts'
 import { verifiedEvents } from './verify-chain.ts'
 
@@ -51,7 +51,7 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
       })
 
       test('its first event says what was granted to whom', async () => {
-        const grant = await minted(ledger)
+        const grant = await minted(ledger, { idleAfter: 60 })
         expect(await verifiedEvents(ledger, grant.id)).toMatchObject([
           {
             type: 'key.minted',
@@ -59,6 +59,8 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
             policy: 'review',
             job: jobRecord(grant.job),
             limit: 10,
+            expires_at: T0 + 3600,
+            idle_after: 60,
             providers: ['openai'],
             scope: { routes: ['POST /v1/responses'], models: ['gpt-5-mini'] },
           },
@@ -82,10 +84,13 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
         await minted(ledger, { jti: 'same', job: { issuer: 'https://ghes.example.com/_services/token' } })
       })
 
-      test('a token is still known long after it expired', async () => {
-        await minted(ledger, { jti: 'old' })
-        await ledger.sweep(T0 + 7200)
+      test('a token is known until a day after it expired', async () => {
+        const entry = mintEntry({ jti: 'old' })
+        await ledger.mint(entry)
+        await ledger.sweep(entry.token.expiresAt + 86_400)
         expect(await ledger.mint(mintEntry({ jti: 'old' }))).toMatchObject({ code: 'token_replayed' })
+        await ledger.sweep(entry.token.expiresAt + 86_401)
+        expect(await ledger.mint(mintEntry({ jti: 'old' }))).toMatchObject({ kind: 'minted' })
       })
 
       test('a refused mint consumes its token too, and stands in the chain of the broker', async () => {
@@ -163,6 +168,14 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
         expect(await ledger.mint(mintEntry({ job, policy: 'other' }))).toMatchObject({ code: 'job_ended' })
         await minted(ledger, { at: over + 86_401 })
         await ledger.sweep(over + 86_401)
+        expect(await ledger.mint(mintEntry({ job }))).toMatchObject({ kind: 'minted' })
+      })
+
+      test('of more than 500 that are old none is left known', async () => {
+        const { job } = mintEntry().grant
+        const others = Array.from({ length: 500 }, () => ledger.endJob(mintEntry().grant.job, over))
+        await Promise.all([...others, ledger.endJob(job, over + 1)])
+        await ledger.sweep(over + 86_402)
         expect(await ledger.mint(mintEntry({ job }))).toMatchObject({ kind: 'minted' })
       })
 
@@ -321,10 +334,11 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
         await minted(ledger, { ...ask, job, limit: 5, at: T0 + 86_402 })
       })
 
-      test('runs of two issuers share no limit, whatever their ids', async () => {
+      test('runs of two issuers or repositories share no limit, whatever their ids', async () => {
         const limits = { keysPerRun: 1 }
         const { job } = await minted(ledger, { limits })
         await minted(ledger, { limits, job: { ...job, issuer: 'https://ghes.example.com/_services/token' } })
+        await minted(ledger, { limits, job: { ...job, repositoryId: '1' } })
       })
 
       test('activations_per_day is of all runs, and of a day in UTC', async () => {
@@ -369,7 +383,7 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
         expect(events.at(-1)).toMatchObject({ type: 'mint.refused', code: 'limit_exceeded', considered })
       })
 
-      test('60 tokens a minute and repository are looked at, replays and refusals included', async () => {
+      test('60 tokens a minute and repository are looked at, replays and refusals included, and known for a day', async () => {
         const job = { repositoryId: '77' }
         await minted(ledger, { job, jti: 'again' })
         for (let i = 0; i < 29; i++) await ledger.mint(mintEntry({ job, jti: 'again' }))
@@ -380,7 +394,22 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
         for (const mayBeSentAgain of [false, true])
           expect(await ledger.refuseMint(aRefusal(mintEntry({ job }), mayBeSentAgain))).toBe('limit_exceeded')
         await minted(ledger, { job: { repositoryId: '78' } })
+        await minted(ledger, { job: { ...job, issuer: 'https://ghes.example.com/_services/token' } })
         await minted(ledger, { job, at: T0 + 60 })
+        await ledger.sweep(T0 + 86_459)
+        expect(await ledger.mint(mintEntry({ job }))).toMatchObject({ limit: 'mints_per_minute' })
+        await ledger.sweep(T0 + 86_460)
+        await minted(ledger, { job })
+      })
+
+      test('what a run was granted is known until 100 days after its last key', async () => {
+        const limits = { keysPerRun: 2 }
+        const { job } = await minted(ledger, { limits })
+        await minted(ledger, { limits, job: sibling(job), at: T0 + 10 })
+        await ledger.sweep(T0 + 10 + 8_640_000)
+        expect(await ledger.mint(mintEntry({ limits, job: sibling(job) }))).toMatchObject({ limit: 'keys_per_run' })
+        await ledger.sweep(T0 + 11 + 8_640_000)
+        await minted(ledger, { limits, job: sibling(job) })
       })
     })
 
@@ -474,6 +503,17 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
         expect((await ledger.state(grant, T0)).used).toBe(1)
       })
 
+      test('while the key lives, not to its run', async () => {
+        const limits = { activationsPerRun: 10 }
+        const grant = await minted(ledger, { limits })
+        await ledger.charge(grant, aRequest('r'), T0)
+        await ledger.giveBack(grant, 'r', 'dns', T0)
+        const sibling = { ...grant.job, checkRunId: '1' }
+        expect(await ledger.mint(mintEntry({ limits, job: sibling, limit: 1 }))).toMatchObject({
+          limit: 'activations_per_run',
+        })
+      })
+
       test('never for a request that was not charged, or has finished', async () => {
         const grant = await minted(ledger)
         await ledger.charge(grant, aRequest('r'), T0)
@@ -547,7 +587,7 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
         await ledger.touch([grant.id], T0 - 50)
         expect((await ledger.state(grant, T0)).activeAt).toBe(T0)
         await ledger.touch([grant.id], T0 + 100)
-        expect((await ledger.state(grant, T0)).ended?.reason).toBe('idle')
+        expect(await ledger.state(grant, T0)).toMatchObject({ activeAt: T0, ended: { reason: 'idle' } })
       })
 
       test.each(['revoked_by_job', 'expired'] as const)(
@@ -606,6 +646,18 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
       })
     })
 
+    test('an ending is heard though a call beside it cannot be written', async () => {
+      const heard: string[] = []
+      ledger.onEnding((id) => heard.push(id))
+      const grant = await minted(ledger)
+      const [bad] = await Promise.allSettled([
+        ledger.charge(grant, { ...aRequest(), route: '\ud800' }, T0),
+        ledger.end(grant, 'revoked_by_job', T0),
+      ])
+      expect(bad).toMatchObject({ status: 'rejected' })
+      await expect.poll(() => heard).toEqual([grant.id])
+    })
+
     test('an ending by another process is heard though the next call here fails', async () => {
       const other = await open()
       const grant = await minted(ledger)
@@ -652,6 +704,18 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
         await ledger.close()
         ledger = await open()
         expect(refusalsIn(await verifiedEvents(ledger, grant.id))).toBe(20)
+      })
+
+      test('counted refusals are in the chain though a call beside the reading cannot be written', async () => {
+        const grant = await minted(ledger)
+        await Promise.all([1, 2, 3].map(() => ledger.record(grant, refusedRequest(), T0)))
+        const [events, bad] = await Promise.allSettled([
+          verifiedEvents(ledger, grant.id),
+          ledger.charge(grant, { ...aRequest(), route: '\ud800' }, T0),
+        ])
+        expect(bad).toMatchObject({ status: 'rejected' })
+        expect(events).toMatchObject({ status: 'fulfilled' })
+        expect(refusalsIn(await verifiedEvents(ledger, grant.id))).toBe(3)
       })
 
       test('a long chain is read whole and in order, while others grow beside it', async () => {
@@ -704,6 +768,19 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
           { used: 1, ended: null },
           { used: 0, ended: null },
         ])
+      })
+
+      test('alive are those that have neither ended, expired nor idled away, though no sweep has come by', async () => {
+        const options = [{}, { idleAfter: 10 }, { idleAfter: 10 }, { expiresIn: 10 }, {}]
+        const [plain, active, idle, expired, ended] = (await Promise.all(
+          options.map((each) => minted(ledger, each)),
+        )) as [Grant, Grant, Grant, Grant, Grant]
+        await ledger.charge(active, aRequest(), T0 + 5)
+        await ledger.end(ended, 'revoked_by_job', T0 + 5)
+        const ids = async (alive: boolean) =>
+          (await ledger.list({ alive, now: T0 + 10 })).map(({ grant }) => grant.id).sort()
+        expect(await ids(true)).toEqual([plain.id, active.id].sort())
+        expect(await ids(false)).toEqual([idle.id, expired.id, ended.id].sort())
       })
     })
 

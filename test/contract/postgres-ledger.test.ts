@@ -9,7 +9,8 @@ let database: string
 let schemas = 0
 
 beforeAll(async () => {
-  postgres = await startPostgres()
+  // T0 is on the day before there. Days are of UTC, wherever the server is.
+  postgres = await startPostgres({ timezone: 'America/Los_Angeles' })
   database = await postgres.createDatabase()
   await postgres.query(database, `CREATE ROLE ${SERVING_ROLE} LOGIN`)
 })
