@@ -582,6 +582,14 @@ export function ledgerContract(name: string, create: () => Promise<Storage>): vo
         expect((await ledger.state(grant, T0 + 370)).ended).toEqual({ at: T0 + 370, reason: 'idle' })
       })
 
+      test('a charge or a finish of the past takes no time from a key', async () => {
+        const grant = await minted(ledger, { idleAfter: 100 })
+        await ledger.charge(grant, aRequest(), T0 + 50)
+        await ledger.charge(grant, aRequest('r'), T0 + 10)
+        await ledger.record(grant, finished('r'), T0 + 20)
+        expect((await ledger.state(grant, T0 + 60)).activeAt).toBe(T0 + 50)
+      })
+
       test('a heartbeat of the past or of an ended key changes nothing', async () => {
         const grant = await minted(ledger, { idleAfter: 100 })
         await ledger.touch([grant.id], T0 - 50)
