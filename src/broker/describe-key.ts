@@ -1,4 +1,4 @@
-import { type Grant, type GrantState, naturalEnd } from '#domain/grant.ts'
+import type { Grant, GrantState } from '#domain/grant.ts'
 import type { Refusal } from '#domain/refusal.ts'
 import { findByKey, isRefusal, KEY_INVALID } from './find-grant.ts'
 import type { Ports } from './ports.ts'
@@ -17,8 +17,7 @@ export async function describeKey(
 ): Promise<LivingKey | Refusal> {
   const grant = await findByKey(broker, key)
   if (isRefusal(grant)) return grant
-  const now = broker.clock()
-  const state = await broker.ledger.state(grant, now)
-  if (state.ended ?? naturalEnd(grant, state, now)) return KEY_INVALID
+  const state = await broker.ledger.state(grant, broker.clock())
+  if (state.ended) return KEY_INVALID
   return { kind: 'living', grant, state }
 }
