@@ -116,8 +116,8 @@ export interface Ledger {
   sweep(now: NumericDate): Promise<number>
   /**
    * Forgets keys that ended before, with their whole chains, never a part of one. The broker's chain says of each where
-   * its chain ended. Those that no checkpoint vouches for, or only the last one, wait for another. By as much as `now` is
-   * ahead of the newest ID token fewer are old enough: a clock that jumped forward makes none so.
+   * its chain ended. Those that no checkpoint vouches for, or only the last one, wait for another. Time after the newest
+   * ID token that verified is not counted: a clock that jumped forward makes nothing old.
    *
    * @returns how many
    */
